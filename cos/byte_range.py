@@ -1,0 +1,50 @@
+"""The `x-cos-copy-source-range` header: `bytes=first-last`, both ends inclusive.
+
+Source: COS API, "Upload Part - Copy", request headers. The grammar is ASCII digits only: Python's `int`
+would also take `1_0`, full-width digits and surrounding white space.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cos.errors import COSError
+
+MAX_PART_BYTES = 5 * 1024**3
+"""The largest part COS accepts, inclusive; binary units, as in every SDK (reference page §3.5)."""
+
+_GRAMMAR = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A closed interval of byte offsets, zero-based: `first <= last`."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.last:
+            raise ValueError(f"expected 0 <= first <= last, got {self.first}-{self.last}")
+
+    @property
+    def length_bytes(self) -> int:
+        """Number of bytes covered. `bytes=0-9` covers 10."""
+        return self.last - self.first + 1
+
+
+def parse_byte_range(text: str) -> ByteRange:
+    """A range header's value. Raises COSError(InvalidArgument)."""
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        raise COSError("InvalidArgument", f"Expected a range like bytes=first-last, got {text[:60]!r}.")
+    first, last = int(match[1]), int(match[2])
+    if first > last:
+        raise COSError("InvalidArgument", f"Expected first <= last in the range, got {text[:60]!r}.")
+    return ByteRange(first, last)
+
+
+def render_byte_range(byte_range: ByteRange) -> str:
+    """`bytes=first-last`, without leading zeros."""
+    return f"bytes={byte_range.first}-{byte_range.last}"

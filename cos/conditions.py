@@ -1,0 +1,115 @@
+"""The four conditions a copy may put on its source, and when they hold.
+
+| header                | holds when                      | may be combined with  |
+|-----------------------|---------------------------------|-----------------------|
+| if-match              | the source's ETag is listed     | if-unmodified-since   |
+| if-none-match         | the source's ETag is not listed | if-modified-since     |
+| if-modified-since     | modified after the time         | if-none-match         |
+| if-unmodified-since   | not modified after the time     | if-match              |
+
+Any other combination is a conflict. A condition that does not hold is 412, never 304.
+Source: COS API, "Upload Part - Copy", request headers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from cos.errors import COSError
+
+CONDITION_NAMES = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+"""Header names after `x-cos-copy-source-` (or `x-amz-copy-source-`)."""
+
+LAWFUL_PAIRS = frozenset(
+    {
+        frozenset({"if-match", "if-unmodified-since"}),
+        frozenset({"if-none-match", "if-modified-since"}),
+    }
+)
+
+_ETAG_LIST = re.compile(r'\s*(?:"([^"\x00-\x1f\x7f]*)"|([^\s",*]+))\s*(?:,|$)')
+
+
+@dataclass(frozen=True, slots=True)
+class CopyConditions:
+    """The conditions of one copy, parsed. ETags are without quotes; `("*",)` matches every ETag."""
+
+    if_match: tuple[str, ...] | None = None
+    if_none_match: tuple[str, ...] | None = None
+    if_modified_since: datetime | None = None
+    if_unmodified_since: datetime | None = None
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Which of CONDITION_NAMES are given."""
+        return frozenset(name for name in CONDITION_NAMES if getattr(self, name.replace("-", "_")) is not None)
+
+    @property
+    def conflict(self) -> bool:
+        """Whether the combination is one COS calls conflicting."""
+        present = self.present
+        return len(present) > 1 and present not in LAWFUL_PAIRS
+
+    def hold(self, *, etag: str, last_modified: datetime) -> bool:
+        """Whether a source with this ETag (unquoted) and modification time may be copied.
+
+        Times compare in whole seconds: HTTP dates carry no fraction.
+        """
+        modified = last_modified.replace(microsecond=0)
+        return (
+            (self.if_match is None or _listed(etag, self.if_match))
+            and (self.if_none_match is None or not _listed(etag, self.if_none_match))
+            and (self.if_modified_since is None or modified > self.if_modified_since)
+            and (self.if_unmodified_since is None or modified <= self.if_unmodified_since)
+        )
+
+
+def parse_conditions(values: dict[str, str]) -> CopyConditions:
+    """Conditions from header text, keyed by CONDITION_NAMES. Raises COSError(InvalidArgument).
+
+    A conflicting combination is parsed, not refused: see `CopyConditions.conflict`.
+    """
+    return CopyConditions(
+        if_match=_etags("if-match", values),
+        if_none_match=_etags("if-none-match", values),
+        if_modified_since=_http_date("if-modified-since", values),
+        if_unmodified_since=_http_date("if-unmodified-since", values),
+    )
+
+
+def _listed(etag: str, listed: tuple[str, ...]) -> bool:
+    return listed == ("*",) or etag in listed
+
+
+def _etags(name: str, values: dict[str, str]) -> tuple[str, ...] | None:
+    text = values.get(name)
+    if text is None:
+        return None
+    if text.strip() == "*":
+        return ("*",)
+    etags, position = [], 0
+    while position < len(text):
+        match = _ETAG_LIST.match(text, position)
+        if match is None:
+            break
+        etags.append(match[1] if match[1] is not None else match[2])
+        position = match.end()
+    if not etags or position < len(text) or text.rstrip().endswith(","):
+        raise COSError("InvalidArgument", f"Expected {name} to be one or more ETags, got {text[:60]!r}.")
+    return tuple(etags)
+
+
+def _http_date(name: str, values: dict[str, str]) -> datetime | None:
+    text = values.get(name)
+    if text is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        moment = None
+    if moment is None:
+        raise COSError("InvalidArgument", f"Expected {name} to be an HTTP date, got {text[:60]!r}.")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,137 @@
+"""One request, parsed once from raw bytes into one immutable value.
+
+Everything later (signature, policy, forwarding) reads this value and nothing else. What could mean two
+things to two readers is refused here: repeated or underscored control headers, `Connection` that names
+headers, parameters that differ only in case, mixed dialects of the target and the Host header.
+
+Source: RFC 9110 §5, §7.6.1; RFC 9112 §3.2; threat model C2, C8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cos.errors import COSError
+from cos.headers import Headers
+from cos.target import Target, parse_target
+
+METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 16 * 1024
+
+_NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
+_SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-md5",
+        b"content-type",
+        b"date",
+        b"expect",
+        b"host",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-unmodified-since",
+        b"range",
+        b"transfer-encoding",
+    }
+)
+_CONTROL_PREFIXES = (b"x-cos-", b"x-amz-", b"x-ci-")
+_REPEATABLE_PREFIXES = (b"x-cos-meta-", b"x-amz-meta-")
+_CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b""})
+
+
+class Dialect(StrEnum):
+    """Which family of control headers a request speaks."""
+
+    COS = "x-cos-"
+    S3 = "x-amz-"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Method, target and header fields of one request; the body is not part of it.
+
+    `host` is the authority the client addressed, lower-case, with its port when it sent one.
+    """
+
+    method: str
+    target: Target
+    headers: Headers
+    host: str
+    dialect: Dialect
+
+    def control(self, name: str) -> bytes | None:
+        """The value of a control header in the request's dialect: `control("copy-source")`."""
+        return self.headers.get(f"{self.dialect}{name}".encode("ascii"))
+
+
+def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[bytes, bytes]]) -> Request:
+    """Check and freeze a received request. Raises COSError(InvalidURI, InvalidRequest, MethodNotAllowed)."""
+    if method not in METHODS:
+        raise COSError("MethodNotAllowed", f"Expected one of {', '.join(sorted(METHODS))}, got {method[:20]!r}.")
+    headers = Headers(raw_headers)
+    dialect = _check_headers(headers)
+    target = parse_target(raw_target)
+    _check_parameters(target)
+    return Request(method=method, target=target, headers=headers, host=_read_host(headers, target), dialect=dialect)
+
+
+def _check_headers(headers: Headers) -> Dialect:
+    if len(headers) > MAX_HEADERS:
+        raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields, got {len(headers)}.")
+    size_bytes = 0
+    amz = cos = False
+    for name, value in headers:
+        size_bytes += len(name) + len(value)
+        if _NAME.fullmatch(name) is None:
+            # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
+            raise COSError("InvalidRequest", f"Expected header names of letters, digits and '-', got {name[:40]!r}.")
+        if b"\r" in value or b"\n" in value or b"\x00" in value:
+            raise COSError("InvalidRequest", "Expected header values without CR, LF or NUL.")
+        if name.startswith(b"x-amz-"):
+            amz = True
+        elif name.startswith(b"x-cos-"):
+            cos = True
+    if size_bytes > MAX_HEADER_BYTES:
+        raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
+    if amz and cos:
+        raise COSError("InvalidRequest", "Expected x-cos-* or x-amz-* headers, got both.")
+    if len(tuple(headers.names())) != len(headers):
+        for name in headers.names():
+            single = name in _SINGLE or (
+                name.startswith(_CONTROL_PREFIXES) and not name.startswith(_REPEATABLE_PREFIXES)
+            )
+            if single and len(headers.get_all(name)) > 1:
+                raise COSError("InvalidRequest", f"Expected one {name.decode('ascii')!r} header, got several.")
+    for value in headers.get_all(b"connection"):
+        if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
+            raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
+    return Dialect.S3 if amz else Dialect.COS
+
+
+def _check_parameters(target: Target) -> None:
+    """Refuse names that differ only in case, and repeats that differ in value: they have two meanings."""
+    seen: dict[str, str] = {}
+    for name, _ in target.query:
+        held = seen.setdefault(name.lower(), name)
+        if held != name:
+            raise COSError("InvalidURI", f"Expected one spelling of the parameter {held[:40]!r}.")
+
+
+def _read_host(headers: Headers, target: Target) -> str:
+    raw = headers.text(b"host")
+    if not raw:
+        raise COSError("InvalidRequest", "Expected a Host header.")
+    host = raw.lower()
+    if target.authority is not None and _without_default_port(target.authority) != _without_default_port(host):
+        raise COSError("InvalidURI", "Expected the absolute target and the Host header to name the same host.")
+    return host
+
+
+def _without_default_port(authority: str) -> str:
+    return authority.removesuffix(":80").removesuffix(":443")

@@ -1,0 +1,145 @@
+"""The request target ⇄ path and query, byte-exact.
+
+A target is split and percent-decoded exactly once. Paths are never normalised: `..`, `./`, `//` and `%2F`
+are key bytes. `+` is literal in a path and a space in a query. Rendering uses one spelling: RFC 3986
+unreserved characters and `/` as they are, everything else as upper-case `%XX`; `/` directly after `.` is
+written `%2F`, so that no intermediary mistakes a key for a dot segment.
+
+Source: RFC 9112 §3.2 (origin-form, absolute-form), reference page §1.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes
+
+from cos.errors import COSError
+
+MAX_TARGET_BYTES = 8 * 1024
+MAX_PARAMETERS = 100
+
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+_VISIBLE = frozenset(range(0x21, 0x7F))
+
+
+class Parameter(NamedTuple):
+    """One query parameter after a single decode. `?acl` and `?acl=` both have the value `""`."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request target, split and decoded once.
+
+    `path` is the percent-decoded path including its first `/`. `authority` and `scheme` are given for the
+    absolute form (a client using the gateway as an HTTP proxy) and None for the origin form.
+    """
+
+    raw: bytes
+    path: bytes
+    raw_query: bytes
+    query: tuple[Parameter, ...]
+    scheme: str | None = None
+    authority: str | None = None
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a parameter, matched exactly."""
+        return [parameter.value for parameter in self.query if parameter.name == name]
+
+    def value(self, name: str) -> str | None:
+        """The one value of a parameter, or None. `parse_target` has refused repeats of policy's names."""
+        for parameter in self.query:
+            if parameter.name == name:
+                return parameter.value
+        return None
+
+
+def parse_target(raw: bytes) -> Target:
+    """Split and decode an origin-form or absolute-form target. Raises COSError(InvalidURI)."""
+    if len(raw) > MAX_TARGET_BYTES:
+        raise COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes, got {len(raw)}.")
+    if not _VISIBLE.issuperset(raw) or b"#" in raw:
+        raise COSError("InvalidURI", "Expected a target of visible ASCII characters without a fragment.")
+    scheme: str | None = None
+    authority: str | None = None
+    rest = raw
+    if not raw.startswith(b"/"):
+        head, separator, tail = raw.partition(b"://")
+        scheme = head.decode("ascii").lower()
+        if not separator or scheme not in ("http", "https"):
+            raise COSError("InvalidURI", f"Expected a target that starts with '/', got {raw[:40]!r}.")
+        end = min((i for i in (tail.find(b"/"), tail.find(b"?")) if i >= 0), default=len(tail))
+        authority = tail[:end].decode("ascii").lower()
+        rest = tail[end:]
+        if not authority or "@" in authority:
+            raise COSError("InvalidURI", "Expected an absolute target with a host and no user information.")
+        if not rest.startswith(b"/"):
+            rest = b"/" + rest
+    raw_path, _, raw_query = rest.partition(b"?")
+    return Target(
+        raw=raw,
+        path=percent_decode(raw_path),
+        raw_query=raw_query,
+        query=parse_query(raw_query),
+        scheme=scheme,
+        authority=authority,
+    )
+
+
+def parse_query(raw: bytes) -> tuple[Parameter, ...]:
+    """Split at `&`, decode once with `+` as space. Raises COSError(InvalidURI)."""
+    if not raw:
+        return ()
+    pieces = [piece for piece in raw.split(b"&") if piece]
+    if len(pieces) > MAX_PARAMETERS:
+        raise COSError("InvalidURI", f"Expected at most {MAX_PARAMETERS} query parameters, got {len(pieces)}.")
+    parameters = []
+    for piece in pieces:
+        raw_name, _, raw_value = piece.partition(b"=")
+        name, value = _decode_query_text(raw_name), _decode_query_text(raw_value)
+        if not name:
+            raise COSError("InvalidURI", "Expected every query parameter to have a name.")
+        parameters.append(Parameter(name, value))
+    return tuple(parameters)
+
+
+def render_path(path: bytes) -> bytes:
+    """A decoded path (with its first `/`) as a target's path. `parse_target(render_path(p)).path == p`."""
+    rendered = quote_from_bytes(path, safe="/-_.~")
+    if "./" in rendered:
+        rendered = rendered.replace("./", ".%2F")
+    return rendered.encode("ascii")
+
+
+def render_query(parameters: tuple[Parameter, ...]) -> bytes:
+    """Parameters as a query without `?`; a parameter without value is rendered `name=`."""
+    return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters).encode()
+
+
+def percent_encode(text: str) -> str:
+    """RFC 3986: everything but `A-Z a-z 0-9 - _ . ~` becomes upper-case `%XX` of its UTF-8 bytes."""
+    return quote_from_bytes(text.encode("utf-8"), safe="-_.~")
+
+
+def percent_decode(raw: bytes) -> bytes:
+    """Decode every `%XX` once; `+` stays `+`. Raises COSError(InvalidURI) on a stray `%`."""
+    if b"%" not in raw:
+        return raw
+    first, *pieces = raw.split(b"%")
+    decoded = bytearray(first)
+    for piece in pieces:
+        if len(piece) < 2 or piece[0] not in _HEX or piece[1] not in _HEX:
+            raise COSError("InvalidURI", "Expected two hexadecimal digits after every '%'.")
+        decoded.append(int(piece[:2], 16))
+        decoded += piece[2:]
+    return bytes(decoded)
+
+
+def _decode_query_text(raw: bytes) -> str:
+    try:
+        return percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise COSError("InvalidURI", "Expected query parameters in UTF-8.") from None

@@ -1,0 +1,200 @@
+"""What the pipeline needs from the world, one small protocol each. Adapters implement them; fakes do in tests.
+
+Nothing here touches the network on the request path except `Upstream` and `AuditLog`: keys, buckets,
+credentials and policies are answered from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Protocol
+
+from cos.rewrite import UpstreamRequest
+from cos.values import Bucket, Region
+from gateway.secret import Secret
+from policies.decision import Decision
+from policies.request import AccessRequest
+
+# --- failures an adapter may report; the pipeline translates each into one COS error -----------------------
+#
+#   PortError
+#   ├── Sealed                  no master key: 503
+#   ├── CredentialUnavailable   no server-held credential for the bucket: 503
+#   ├── AuditUnavailable        the intent could not be made durable: 503, nothing is sent
+#   └── UpstreamError
+#       ├── UpstreamUnreachable refused, DNS, TLS, no free connection: 503
+#       ├── UpstreamTimeout     no answer in time: 504
+#       └── UpstreamBroken      an answer that is not HTTP, or cut short: 502
+
+
+class PortError(Exception):
+    """A port could not do its work. Messages never hold a secret."""
+
+
+class Sealed(PortError):
+    """The vault has no master key."""
+
+
+class CredentialUnavailable(PortError):
+    """No server-held credential can serve the request."""
+
+
+class AuditUnavailable(PortError):
+    """The audit record could not be made durable."""
+
+
+class UpstreamError(PortError):
+    """The upstream did not give a usable answer. `sent` tells whether any byte of the request left."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection to the upstream."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """A deadline passed."""
+
+
+class UpstreamBroken(UpstreamError):
+    """What came back is not a well-formed response."""
+
+
+# --- callers -----------------------------------------------------------------------------------------------
+
+
+class KeyState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A gateway-issued key as the pipeline sees it."""
+
+    id: str
+    secret: Secret
+    principal: str
+    state: KeyState = KeyState.ACTIVE
+    expires_at: datetime | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class AccessKeys(Protocol):
+    """The keys this gateway issued."""
+
+    def find(self, access_key_id: str) -> AccessKey | None:
+        """The key of that id, whatever its state; None when there is none. Raises Sealed."""
+        ...
+
+
+# --- buckets and the credentials that open them ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRecord:
+    """A bucket the organisation owns. What is not registered does not exist for the gateway."""
+
+    name: Bucket
+    region: Region
+    account: str
+    credential: str | None = None
+    """Name of the credential to use; None: the account's."""
+
+
+class Buckets(Protocol):
+    """The bucket registry."""
+
+    def find(self, bucket: Bucket) -> BucketRecord | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCredential:
+    """A COS credential, opened. It exists only between steps 11 and 13 of a request."""
+
+    name: str
+    account: str
+    secret_id: str
+    secret_key: Secret
+    token: Secret | None = None
+
+
+class UpstreamCredentials(Protocol):
+    """The server-held COS credentials. Calling this is the first moment a COS secret is touched."""
+
+    def open_for(self, bucket: BucketRecord | None) -> UpstreamCredential:
+        """The credential for a bucket, or for the service (list buckets) when None.
+
+        Raises Sealed, CredentialUnavailable.
+        """
+        ...
+
+
+# --- policy ------------------------------------------------------------------------------------------------
+
+
+class Policies(Protocol):
+    """The active policy set; a request is judged by exactly one version."""
+
+    def decide(self, request: AccessRequest) -> Decision: ...
+
+
+# --- audit -------------------------------------------------------------------------------------------------
+
+
+class AuditLog(Protocol):
+    """Append-only record of what was asked, decided and done."""
+
+    async def record(self, event: Mapping[str, Any]) -> None:
+        """Append one event; it is durable when this returns. Raises AuditUnavailable."""
+        ...
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Append one event soon, without waiting (outcomes, refusals)."""
+        ...
+
+
+# --- upstream ----------------------------------------------------------------------------------------------
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose head has arrived. `aclose` must be called; closing early drops the connection."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    """Names lower-case, as received otherwise; framing headers included."""
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body without transfer coding, never decompressed. Raises UpstreamTimeout, UpstreamBroken."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Upstream(Protocol):
+    """COS, or what stands for it."""
+
+    async def send(
+        self,
+        request: UpstreamRequest,
+        body: AsyncIterator[bytes] | bytes,
+        *,
+        response_timeout_seconds: float | None = None,
+    ) -> UpstreamResponse:
+        """Send one signed request and return when the response head is here.
+
+        The request's headers hold its framing: `content-length`, or `transfer-encoding: chunked` when the
+        length is unknown. `response_timeout_seconds` bounds the wait for the head after the body was sent;
+        None uses the transport's own. Raises UpstreamError.
+        """
+        ...
+
+    async def aclose(self) -> None: ...

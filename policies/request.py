@@ -1,0 +1,71 @@
+"""What a policy judges: one access, already parsed, already attributed to a principal.
+
+Everything here is a value of `cos/`; nothing is text that could be read a second way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cos.byte_range import ByteRange
+from cos.conditions import CopyConditions
+from cos.values import Bucket, ObjectKey, PartNumber, Region, VersionId, appid_of
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One end of an access: a bucket, or an object in it, where the bucket registry says it lives.
+
+    `key` is None for operations on the bucket itself. `bucket` is None only for the service (list buckets).
+    """
+
+    bucket: Bucket | None
+    key: ObjectKey | None = None
+    region: Region | None = None
+    version_id: VersionId | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The APPID that owns the bucket."""
+        return appid_of(self.bucket) if self.bucket is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The authenticated principal (`team:media`) and the key that proved it."""
+
+    principal: str
+    access_key_id: str
+    labels: tuple[tuple[str, str], ...] = ()
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What had to be asked of the upstream: measured, not claimed. None means not measured."""
+
+    source_size_bytes: int | None = None
+    source_etag: str | None = None
+    source_version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """One access. `source` is given exactly when the operation copies; then `resource` is the destination.
+
+    For a copy `byte_range` is the range of the source asked for, None meaning the whole source.
+    """
+
+    caller: Caller
+    action: str
+    """CAM name with prefix, e.g. `cos:UploadPartCopy`."""
+    resource: Resource
+    source: Resource | None = None
+    part_number: PartNumber | None = None
+    byte_range: ByteRange | None = None
+    conditions: CopyConditions | None = None
+    headers: frozenset[str] = frozenset()
+    """Lower-case names of the request's control headers, dialect prefix removed (`acl`, `grant-read`)."""
+    time: datetime | None = None
+    facts: Facts = field(default_factory=Facts)
