@@ -44,7 +44,7 @@ class Operation:
         return f"cos:{self.name}"
 
 
-_SIGNATURE_PARAMETERS = frozenset(
+SIGNATURE_PARAMETERS = frozenset(
     {
         "q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature",
         "sign", "x-cos-security-token",
@@ -178,7 +178,7 @@ def find_operation(request: Request, level: Level) -> Operation:
 
     Raises COSError(InvalidArgument, MethodNotAllowed, NotImplemented).
     """
-    names = [name for name, _ in request.target.query if name not in _SIGNATURE_PARAMETERS]
+    names = [name for name, _ in request.target.query if name not in SIGNATURE_PARAMETERS]
     words = _SUBRESOURCE_WORDS[level]
     subresource = frozenset(name for name in names if name in words)
     copies = b"x-cos-copy-source" in request.headers or b"x-amz-copy-source" in request.headers

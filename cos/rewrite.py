@@ -1,16 +1,25 @@
 """The upstream request: what the gateway sends, built from what it judged.
 
 Only parsed values are rendered. The caller's signature, hop-by-hop fields and everything outside the
-allow-list stay behind; a copy source is written anew from its parsed value with its real COS host.
+allow-list stay behind; a copy source, its range and the address are written anew from their parsed values,
+so the value that was judged is the value that is sent.
 
-Source: DESIGN §2 step 12; threat model C8, C10.
+Source: DESIGN §2 step 12, §3.2; threat model C8, C10.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cos.target import Parameter
+from cos.address import Level, cos_host, service_host
+from cos.byte_range import render_byte_range
+from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.copy_source import render_copy_source
+from cos.errors import COSError
+from cos.operations import SIGNATURE_PARAMETERS
+from cos.request import Dialect, Request
+from cos.target import Parameter, render_path, render_query
+from cos.values import Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +35,108 @@ class UpstreamRequest:
     query: tuple[Parameter, ...]
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+
+
+_FORWARDED = frozenset(
+    {
+        b"accept", b"accept-encoding", b"accept-language", b"access-control-request-headers",
+        b"access-control-request-method", b"cache-control", b"content-disposition", b"content-encoding",
+        b"content-language", b"content-md5", b"content-type", b"expires", b"if-match", b"if-modified-since",
+        b"if-none-match", b"if-unmodified-since", b"origin", b"range", b"user-agent",
+    }
+)  # fmt: skip
+
+_CONTROLS = frozenset(
+    {
+        "acl", "content-sha1", "forbid-overwrite", "grant-full-control", "grant-read", "grant-read-acp",
+        "grant-write", "grant-write-acp", "metadata-directive", "object-lock-mode", "object-lock-retain-until-date",
+        "request-payer", "server-side-encryption", "server-side-encryption-aws-kms-key-id",
+        "server-side-encryption-context", "server-side-encryption-cos-kms-key-id",
+        "server-side-encryption-customer-algorithm", "server-side-encryption-customer-key",
+        "server-side-encryption-customer-key-md5", "storage-class", "tagging", "tagging-directive", "traffic-limit",
+        "website-redirect-location", "content-sha256", "sdk-checksum-algorithm", "checksum-algorithm", "checksum-mode",
+        "checksum-type", "checksum-crc32", "checksum-crc32c", "checksum-crc64nvme", "checksum-sha1", "checksum-sha256",
+        "mp-object-size", "expected-bucket-owner", "source-expected-bucket-owner", "fetch-owner",
+        "copy-source-server-side-encryption-customer-algorithm", "copy-source-server-side-encryption-customer-key",
+        "copy-source-server-side-encryption-customer-key-md5", "copy-source-if-match", "copy-source-if-none-match",
+        "copy-source-if-modified-since", "copy-source-if-unmodified-since",
+    }
+)  # fmt: skip
+"""Control headers that are passed on, without their dialect prefix. `meta-*` is passed on as well."""
+
+_REWRITTEN = frozenset({"copy-source", "copy-source-range"})
+_DROPPED = frozenset(
+    # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
+    {"security-token", "date", "sdk-log-debug", "sdk-retry", "user-agent", "decoded-content-length"}
+)
+
+
+def rewrite(request: Request, call: Call, *, region: Region | None, source_region: Region | None) -> UpstreamRequest:
+    """The unsigned upstream request of a judged call.
+
+    `region` is where the bucket registry says the addressed bucket is (None: the service), `source_region`
+    the same of the copy source. Raises COSError(NotImplemented) for a control header that is not offered.
+    """
+    address = call.address
+    if address.bucket is None:
+        host = service_host(region)
+    elif region is None:
+        raise ValueError("a bucket needs its region")
+    else:
+        host = cos_host(address.bucket, region)
+    path = b"/" if address.level is not Level.OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
+    query = tuple(parameter for parameter in request.target.query if parameter.name not in SIGNATURE_PARAMETERS)
+    target = render_path(path)
+    if query:
+        target += b"?" + render_query(query)
+    headers = _forwarded_headers(request)
+    headers += _copy_headers(request.dialect, call, source_region)
+    headers += _framing(request.method, call)
+    return UpstreamRequest(
+        method=request.method, host=host, path=path, query=query, target=target, headers=tuple(headers)
+    )
+
+
+def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    headers = []
+    for name, value in request.headers:
+        if name in _FORWARDED:
+            # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
+            if value:
+                headers.append((name, value))
+        elif name.startswith((b"x-cos-", b"x-amz-")):
+            control = name[6:].decode("ascii")
+            if control in _CONTROLS or control.startswith("meta-"):
+                if value or control.startswith("meta-"):
+                    headers.append((name, value))
+            elif control not in _REWRITTEN and control not in _DROPPED:
+                raise COSError(
+                    "NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered."
+                )
+        elif name == b"pic-operations" or name.startswith(b"x-ci-"):
+            # Data processing writes objects that no policy has judged.
+            raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
+    return headers
+
+
+def _copy_headers(dialect: Dialect, call: Call, source_region: Region | None) -> list[tuple[bytes, bytes]]:
+    if isinstance(call, ObjectCall):
+        return []
+    if source_region is None:
+        raise ValueError("a copy source needs its region")
+    rendered = render_copy_source(call.source, dialect=dialect, region=source_region)
+    headers = [(f"{dialect}copy-source".encode("ascii"), rendered)]
+    if isinstance(call, UploadPartCopy) and call.byte_range is not None:
+        headers.append(
+            (f"{dialect}copy-source-range".encode("ascii"), render_byte_range(call.byte_range).encode("ascii"))
+        )
+    return headers
+
+
+def _framing(method: str, call: Call) -> list[tuple[bytes, bytes]]:
+    length = call.body_bytes if isinstance(call, ObjectCall) else 0
+    if length is None:
+        return [(b"transfer-encoding", b"chunked")]
+    if length or method in ("PUT", "POST"):
+        return [(b"content-length", b"%d" % length)]
+    return []

@@ -1,0 +1,132 @@
+"""What a request asks for, typed: the arguments that policy judges and that the upstream request is built from.
+
+Only operations whose arguments rules must see have a type of their own; every other operation is an
+`ObjectCall` that names what it addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cos.address import Address, Domains
+from cos.byte_range import ByteRange, parse_byte_range
+from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
+from cos.copy_source import CopySource, parse_copy_source
+from cos.errors import COSError
+from cos.framing import read_body_length
+from cos.operations import Body, Operation
+from cos.request import Request
+from cos.values import (
+    PartNumber,
+    UploadId,
+    VersionId,
+    parse_part_number,
+    parse_upload_id,
+    parse_version_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCall:
+    """Any operation without a copy source. `body_bytes` is its body's length, None when chunked."""
+
+    operation: Operation
+    address: Address
+    body_bytes: int | None
+    version_id: VersionId | None = None
+    part_number: PartNumber | None = None
+    upload_id: UploadId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutObjectCopy:
+    """Put Object - Copy: a whole source object becomes the destination object."""
+
+    operation: Operation
+    address: Address
+    source: CopySource
+    conditions: CopyConditions
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPartCopy:
+    """Upload Part - Copy: a range of a source object becomes one part. `byte_range` None: the whole source."""
+
+    operation: Operation
+    address: Address
+    part_number: PartNumber
+    upload_id: UploadId
+    source: CopySource
+    byte_range: ByteRange | None
+    conditions: CopyConditions
+
+
+CopyCall: TypeAlias = PutObjectCopy | UploadPartCopy
+Call: TypeAlias = ObjectCall | PutObjectCopy | UploadPartCopy
+
+
+def read_call(request: Request, address: Address, operation: Operation, domains: Domains) -> Call:
+    """The typed call of a request whose operation is known.
+
+    Raises COSError(InvalidArgument, InvalidCopySource, InvalidRequest, UnexpectedContent, ...).
+    """
+    body_bytes = read_body_length(request.headers)
+    if operation.body is Body.NONE and body_bytes != 0:
+        raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
+    query = request.target
+    raw_part, raw_upload, raw_version = query.value("partNumber"), query.value("uploadId"), query.value("versionId")
+    part_number = parse_part_number(raw_part) if raw_part is not None else None
+    upload_id = parse_upload_id(raw_upload) if raw_upload is not None else None
+    if not operation.copies:
+        _refuse_copy_headers(request)
+        return ObjectCall(
+            operation=operation,
+            address=address,
+            body_bytes=body_bytes,
+            version_id=parse_version_id(raw_version) if raw_version is not None else None,
+            part_number=part_number,
+            upload_id=upload_id,
+        )
+    source = parse_copy_source(request.control("copy-source") or b"", dialect=request.dialect, domains=domains)
+    conditions = _read_conditions(request)
+    if part_number is None or upload_id is None:
+        if request.control("copy-source-range"):
+            raise COSError("InvalidRequest", "Expected no copy source range without partNumber and uploadId.")
+        return PutObjectCopy(operation=operation, address=address, source=source, conditions=conditions)
+    return UploadPartCopy(
+        operation=operation,
+        address=address,
+        part_number=part_number,
+        upload_id=upload_id,
+        source=source,
+        byte_range=_read_range(request),
+        conditions=conditions,
+    )
+
+
+def _refuse_copy_headers(request: Request) -> None:
+    """A range or condition of a source that is not named would be ignored upstream: say so instead."""
+    prefix = f"{request.dialect}copy-source".encode("ascii")
+    for name in request.headers.names():
+        if name.startswith(prefix):
+            raise COSError("InvalidRequest", f"Expected no {name.decode('ascii')!r} without a copy source.")
+
+
+def _read_range(request: Request) -> ByteRange | None:
+    # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
+    text = _control_text(request, "copy-source-range")
+    return parse_byte_range(text) if text else None
+
+
+def _read_conditions(request: Request) -> CopyConditions:
+    values: dict[str, str] = {}
+    for name in CONDITION_NAMES:
+        text = _control_text(request, f"copy-source-{name}")
+        if text is not None:
+            values[name] = text
+    return parse_conditions(values)
+
+
+def _control_text(request: Request, name: str) -> str | None:
+    return request.headers.text(f"{request.dialect}{name}".encode("ascii"))
