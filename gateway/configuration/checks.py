@@ -1,0 +1,171 @@
+"""What one field cannot see: settings that contradict each other, and choices production refuses.
+
+Also where secret files are read, so that the rest of the gateway finds a secret in one place only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from gateway.configuration.errors import Location
+from gateway.configuration.sources import Layer
+from gateway.secret import Secret
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+MAX_SECRET_FILE_BYTES = 64 * 1024
+_OTHERS = 0o007
+_GROUP_WRITE = 0o020
+
+
+class Contradiction(NamedTuple):
+    """One thing wrong across settings, in the terms of `SettingsError`."""
+
+    location: Location
+    found: str
+    expected: str
+    hint: str | None = None
+
+
+def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
+    """Everything wrong with settings that are each valid alone. `layer` tells which were written in a file."""
+    yield from _upstream(settings)
+    yield from _ports(settings)
+    yield from _names(settings)
+    yield from _secrets(settings, layer)
+    if settings.environment == "production":
+        yield from _production(settings, layer)
+
+
+def read_secret_file(path: Path) -> Secret | str:
+    """The one line a secret file holds, or why it cannot be used. Files others may read or write are refused."""
+    try:
+        mode = path.stat().st_mode
+        if mode & (_OTHERS | _GROUP_WRITE):
+            return f"{path} with mode {mode & 0o777:04o}, which others may read or change: chmod 0600 it"
+        with path.open("rb") as file:
+            raw = file.read(MAX_SECRET_FILE_BYTES + 1)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    try:
+        text = raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return f"{path} with bytes that are not UTF-8"
+    if not text or len(raw) > MAX_SECRET_FILE_BYTES or not text.isprintable():
+        return f"{path}, which is empty, too long or more than one line"
+    return Secret(text)
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and loopback addresses; names are not looked up."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _upstream(settings: Settings) -> Iterator[Contradiction]:
+    endpoint = settings.upstream.endpoint
+    if endpoint is None:
+        return
+    if settings.embedded.enabled:
+        yield Contradiction(
+            ("upstream", "endpoint"),
+            repr(endpoint),
+            "null, because embedded.enabled makes the embedded COS the upstream",
+        )
+    parts = urlsplit(endpoint)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not settings.upstream.unsafe_allow_http:
+        yield Contradiction(
+            ("upstream", "endpoint"),
+            repr(endpoint),
+            "https, or a loopback address",
+            "upstream.unsafe_allow_http lifts this",
+        )
+
+
+def _ports(settings: Settings) -> Iterator[Contradiction]:
+    taken: dict[int, str] = {}
+    listeners = [("data", settings.data.port), ("admin", settings.admin.port)]
+    if settings.embedded.enabled:
+        listeners.append(("embedded", settings.embedded.port))
+    for group, port in listeners:
+        if port and (other := taken.setdefault(port, group)) != group:
+            yield Contradiction((group, "port"), str(port), f"a port of its own; {other}.port has this one")
+
+
+def _names(settings: Settings) -> Iterator[Contradiction]:
+    yield from _repeated("buckets", "name", (bucket.name for bucket in settings.buckets))
+    yield from _repeated("credentials", "name", (credential.name for credential in settings.credentials))
+    yield from _repeated("keys", "id", (key.id for key in settings.keys))
+
+
+def _repeated(group: str, field: str, values: Iterable[Hashable]) -> Iterator[Contradiction]:
+    first: dict[Hashable, int] = {}
+    for index, value in enumerate(values):
+        if (other := first.setdefault(value, index)) != index:
+            yield Contradiction((group, index, field), repr(value), f"a name of its own; {group}[{other}] has this one")
+
+
+def _secrets(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
+    master_key = settings.master_key
+    if master_key.value is not None and layer.mark_of(("master_key", "value")).in_file:
+        yield Contradiction(
+            ("master_key", "value"),
+            "a key in the file",
+            "it in the environment",
+            "COSGW_MASTER_KEY, or master_key.file",
+        )
+    if master_key.value is not None and master_key.file is not None:
+        yield Contradiction(("master_key", "file"), "a file and a value", "one of master_key.file and master_key.value")
+    for index, credential in enumerate(settings.credentials):
+        yield from _one_of(("credentials", index), "secret_key", credential.secret_key, credential.secret_key_file)
+    for index, key in enumerate(settings.keys):
+        yield from _one_of(("keys", index), "secret", key.secret, key.secret_file)
+
+
+def _one_of(location: Location, name: str, inline: Secret | None, file: Path | None) -> Iterator[Contradiction]:
+    if (inline is None) == (file is None):
+        found = "neither" if inline is None else "both"
+        yield Contradiction(location, found, f"one of {name} and {name}_file")
+
+
+def _production(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
+    for location in _unsafe_choices(settings, ()):
+        yield Contradiction(location, "true", "false, because environment is production")
+    if settings.embedded.enabled:
+        yield Contradiction(
+            ("embedded", "enabled"), "true", "false, because environment is production", "the embedded COS is no store"
+        )
+    inline = [
+        *(
+            (("credentials", i, "secret_key"), credential.secret_key)
+            for i, credential in enumerate(settings.credentials)
+        ),
+        *((("credentials", i, "token"), credential.token) for i, credential in enumerate(settings.credentials)),
+        *((("keys", i, "secret"), key.secret) for i, key in enumerate(settings.keys)),
+    ]
+    for location, secret in inline:
+        if secret is not None and layer.mark_of(location).in_file:
+            yield Contradiction(
+                location,
+                "a secret in the file",
+                "it in the store or a file of its own, because environment is production",
+                "`cos-gateway credentials add` and `cos-gateway keys create` put it into the store",
+            )
+
+
+def _unsafe_choices(group: BaseModel, location: Location) -> Iterator[Location]:
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        if isinstance(value, BaseModel):
+            yield from _unsafe_choices(value, (*location, name))
+        elif name.startswith("unsafe_") and value:
+            yield (*location, name)

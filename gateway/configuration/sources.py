@@ -1,0 +1,234 @@
+"""Where settings come from: the YAML file, the environment, the command line. Each becomes a `Layer`.
+
+A layer is plain values and, for each, the mark of where it was written. Laid over one another, mappings merge key
+by key and everything else is replaced as a whole, so a list is never half from a file and half from a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from gateway.configuration.errors import Location, Mark, SettingsError, known_keys, render_key, suggest
+
+ENVIRONMENT_PREFIX = "COSGW_"
+CONFIG_VARIABLE = "COSGW_CONFIG"
+"""Names the configuration file for the command line; it is not a setting."""
+MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 16
+
+_ALIASES = {"COSGW_MASTER_KEY": "COSGW_MASTER_KEY__VALUE", "COSGW_MASTER_KEY_FILE": "COSGW_MASTER_KEY__FILE"}
+
+
+@dataclass(slots=True)
+class Layer:
+    """The values of one source, the marks of their places, and what was wrong already while reading."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    marks: dict[Location, Mark] = field(default_factory=dict)
+    errors: list[SettingsError] = field(default_factory=list)
+
+    def mark_of(self, location: Location) -> Mark:
+        """The mark of a value, or of the nearest thing around it."""
+        for length in range(len(location), -1, -1):
+            if (mark := self.marks.get(location[:length])) is not None:
+                return mark
+        return Mark("configuration")
+
+
+def lay_over(base: Layer, upper: Layer) -> Layer:
+    """`upper` over `base`."""
+    values, replaced = _merge(base.values, upper.values, ())
+    marks = {
+        location: mark
+        for location, mark in base.marks.items()
+        if not any(location[: len(prefix)] == prefix for prefix in replaced)
+    }
+    return Layer(values, {**marks, **upper.marks}, [*base.errors, *upper.errors])
+
+
+def _merge(
+    base: Mapping[str, Any], upper: Mapping[str, Any], location: Location
+) -> tuple[dict[str, Any], list[Location]]:
+    merged, replaced = dict(base), []
+    for key, value in upper.items():
+        here = (*location, key)
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key], inner = _merge(merged[key], value, here)
+            replaced += inner
+        else:
+            merged[key] = value
+            replaced.append(here)
+    return merged, replaced
+
+
+# --- the file ----------------------------------------------------------------------------------------------
+
+
+def read_file_layer(path: Path) -> Layer:
+    """A YAML file, with the line of every key. Aliases, tags and duplicate keys are refused."""
+    layer = Layer(marks={(): Mark(str(path), in_file=True)})
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            return _fail(layer, path, None, f"more than {MAX_FILE_BYTES} bytes", "a smaller file")
+        text = raw.decode("utf-8")
+    except FileNotFoundError:
+        return _fail(layer, path, None, "no file", "a configuration file", "name it with --config")
+    except OSError as error:
+        return _fail(layer, path, None, f"{error.strerror}", "a readable file")
+    except UnicodeDecodeError as error:
+        return _fail(layer, path, raw[: error.start].count(b"\n") + 1, "bytes that are not UTF-8", "UTF-8 text")
+    loader = _PlainLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return layer
+        if not isinstance(node, yaml.MappingNode):
+            return _fail(layer, path, _line(node), "no mapping", "keys and values")
+        values = _read_mapping(loader, node, (), layer, str(path))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        return _fail(layer, path, line, f"{error.problem}", "YAML")
+    except yaml.YAMLError as error:
+        return _fail(layer, path, None, f"{type(error).__name__}: {error}".splitlines()[0], "YAML")
+    except ValueError as error:
+        return _fail(layer, path, None, f"{error}", "a value YAML can represent")
+    finally:
+        loader.dispose()
+    # A group whose every line is commented out is null to YAML; to a reader it is a group left at its defaults.
+    layer.values = {key: value for key, value in values.items() if value is not None}
+    return layer
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML of bounded depth and without aliases: they allow bombs, and a reader cannot see what they repeat."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
+        mark: yaml.Mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="an alias, which is not allowed", problem_mark=mark)
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_DEPTH} levels", problem_mark=mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _read_mapping(
+    loader: _PlainLoader, node: yaml.MappingNode, location: Location, layer: Layer, source: str
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+        mark = Mark(source, _line(key_node), in_file=True)
+        if not isinstance(key, str):
+            layer.errors.append(SettingsError(mark, render_key(location), f"the key {key_node.value!r}", "a text key"))
+            continue
+        here = (*location, key)
+        if key in values:
+            first = layer.marks[here].line
+            layer.errors.append(
+                SettingsError(mark, render_key(here), "a duplicate key", f"the key once; it stands on line {first}")
+            )
+            continue
+        layer.marks[here] = mark
+        values[key] = _read_node(loader, value_node, here, layer, source)
+    return values
+
+
+def _read_node(loader: _PlainLoader, node: yaml.Node, location: Location, layer: Layer, source: str) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _read_mapping(loader, node, location, layer, source)
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, item in enumerate(node.value):
+            layer.marks[(*location, index)] = Mark(source, _line(item), in_file=True)
+            items.append(_read_node(loader, item, (*location, index), layer, source))
+        return items
+    value: Hashable = loader.construct_object(node)
+    return value
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _fail(layer: Layer, path: Path, line: int | None, found: str, expected: str, hint: str | None = None) -> Layer:
+    layer.errors.append(SettingsError(Mark(str(path), line, in_file=True), "", found, expected, hint))
+    return layer
+
+
+# --- the environment ---------------------------------------------------------------------------------------
+
+
+class _Environment(EnvSettingsSource):
+    """pydantic-settings' reader over a given mapping. Lists are JSON, or texts between commas."""
+
+    def __init__(self, settings: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        self._variables = {name.lower(): value for name, value in variables.items()}
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._variables
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            # Not JSON: the words of a list. Where a list is not wanted, validation says what is.
+            return [item.strip() for item in value.split(",")]
+
+
+def read_environment_layer(settings: type[BaseSettings], environment: Mapping[str, str]) -> Layer:
+    """The `COSGW_…` variables; empty ones count as absent, unknown ones are errors."""
+    layer = Layer()
+    variables: dict[str, str] = {}
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_VARIABLE or not environment[name]:
+            continue
+        target = _ALIASES.get(name, name)
+        location = tuple(target.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
+        if unknown := _unknown_variable(settings, name, location):
+            layer.errors.append(unknown)
+            continue
+        variables[target] = environment[name]
+        layer.marks[location] = Mark(f"environment variable {name}")
+    layer.values = _Environment(settings, variables)()
+    return layer
+
+
+def _unknown_variable(settings: type[BaseSettings], name: str, location: tuple[str, ...]) -> SettingsError | None:
+    for depth, step in enumerate(location):
+        known = known_keys(settings, location[:depth])
+        if step not in known:
+            hint = suggest(step, known)
+            return SettingsError(Mark("environment"), name, "an unknown variable", "the name of a setting", hint)
+    return None
+
+
+# --- the command line --------------------------------------------------------------------------------------
+
+
+def read_flag_layer(overrides: Mapping[str, Any]) -> Layer:
+    """Values by dotted key (`{"data.port": 0}`), from flags or from a program."""
+    layer = Layer()
+    for key, value in overrides.items():
+        *parents, last = key.split(".")
+        group = layer.values
+        for parent in parents:
+            group = group.setdefault(parent, {})
+        group[last] = value
+        layer.marks[(*parents, last)] = Mark("command line")
+    return layer
