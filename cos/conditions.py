@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from cos.errors import COSError
 
@@ -30,7 +29,15 @@ LAWFUL_PAIRS = frozenset(
     }
 )
 
-_ETAG_LIST = re.compile(r'\s*(?:"([^"\x00-\x1f\x7f]*)"|([^\s",*]+))\s*(?:,|$)')
+# No comma and no `*` inside quotes: a reader that ignores quotes would see a list, or the wildcard.
+_ETAG_LIST = re.compile(r' *(?:"([!#-)+\-.-~]+)"|([!#-)+\-.-~]+)) *(?:,|\Z)')
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HTTP_DATE = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})"
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
+)
+"""RFC 9110 §5.6.7, IMF-fixdate. Its obsolete forms, with two-digit years and no zone, could mean two times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +113,15 @@ def _http_date(name: str, values: dict[str, str]) -> datetime | None:
     text = values.get(name)
     if text is None:
         return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        moment = None
-    if moment is None:
-        raise COSError("InvalidArgument", f"Expected {name} to be an HTTP date, got {text[:60]!r}.")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    match = _HTTP_DATE.fullmatch(text)
+    if match is not None:
+        day, month, year, hour, minute, second = match.groups()
+        try:
+            return datetime(
+                int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+            )
+        except ValueError:
+            pass  # 31 Feb, 25:00
+    raise COSError(
+        "InvalidArgument", f"Expected {name} to be a date like 'Mon, 04 Sep 2017 04:45:45 GMT', got {text[:60]!r}."
+    )

@@ -50,7 +50,7 @@ class Target:
         return [parameter.value for parameter in self.query if parameter.name == name]
 
     def value(self, name: str) -> str | None:
-        """The one value of a parameter, or None. `parse_target` has refused repeats of policy's names."""
+        """The first value of a parameter, or None. The only one: `find_operation` refuses repeats."""
         for parameter in self.query:
             if parameter.name == name:
                 return parameter.value
@@ -140,6 +140,10 @@ def percent_decode(raw: bytes) -> bytes:
 
 def _decode_query_text(raw: bytes) -> str:
     try:
-        return percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
+        text = percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise COSError("InvalidURI", "Expected query parameters in UTF-8.") from None
+    # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
+    if "\x00" in text or "\r" in text or "\n" in text:
+        raise COSError("InvalidURI", "Expected query parameters without NUL, CR or LF.")
+    return text

@@ -31,7 +31,7 @@ MAX_ID_CHARACTERS = 1024
 _BUCKET = re.compile(r"([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)-([0-9]{1,20})", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,24}){0,4}", re.ASCII)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-_PART_NUMBER = re.compile(r"[0-9]{1,8}", re.ASCII)
+_PART_NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _ID = re.compile(r"[!-~]+", re.ASCII)
 
 
@@ -70,10 +70,10 @@ def parse_object_key(raw: bytes) -> ObjectKey:
 
 
 def parse_part_number(text: str) -> PartNumber:
-    """ASCII digits, 1 to 10,000. Raises COSError(InvalidArgument)."""
+    """ASCII digits without leading zeros, 1 to 10,000. Raises COSError(InvalidArgument)."""
     if _PART_NUMBER.fullmatch(text):
         number = int(text)
-        if MIN_PART_NUMBER <= number <= MAX_PART_NUMBER:
+        if number <= MAX_PART_NUMBER:
             return PartNumber(number)
     raise COSError(
         "InvalidArgument",

@@ -53,7 +53,7 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorDocument:
+class COSErrorDocument:
     """What an `<Error>` document says. An element that is missing or damaged is empty."""
 
     code: str = ""
@@ -88,7 +88,7 @@ def read_root_tag(body: bytes) -> str | None:
     return builder.tag
 
 
-def parse_error(body: bytes) -> ErrorDocument | None:
+def parse_error(body: bytes) -> COSErrorDocument | None:
     """The error a response body reports, or None when its root is not `<Error>`. Never raises.
 
     COS reports the failure of a copy and of Complete inside a response of status 200, perhaps after white
@@ -100,8 +100,8 @@ def parse_error(body: bytes) -> ErrorDocument | None:
     try:
         root = parse_xml(document, max_bytes=len(document))
     except COSError:
-        return ErrorDocument()
-    return ErrorDocument(
+        return COSErrorDocument()
+    return COSErrorDocument(
         code=root.text_of("Code").strip(),
         message=root.text_of("Message").strip(),
         resource=root.text_of("Resource").strip(),
