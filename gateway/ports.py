@@ -24,6 +24,7 @@ from policies.request import AccessRequest
 #   PortError
 #   ├── Sealed                  no master key: 503
 #   ├── CredentialUnavailable   no server-held credential for the bucket: 503
+#   ├── StoreUnavailable        keys and credentials cannot be read or written: 503
 #   ├── AuditUnavailable        the intent could not be made durable: 503, nothing is sent
 #   └── UpstreamError
 #       ├── UpstreamUnreachable refused, DNS, TLS, no free connection: 503
@@ -41,6 +42,10 @@ class Sealed(PortError):
 
 class CredentialUnavailable(PortError):
     """No server-held credential can serve the request."""
+
+
+class StoreUnavailable(PortError):
+    """The store of keys and credentials cannot be read or written, or was unreadable for too long."""
 
 
 class AuditUnavailable(PortError):
@@ -92,7 +97,7 @@ class AccessKeys(Protocol):
     """The keys this gateway issued."""
 
     def find(self, access_key_id: str) -> AccessKey | None:
-        """The key of that id, whatever its state; None when there is none. Raises Sealed."""
+        """The key of that id, whatever its state; None when there is none. Raises Sealed, StoreUnavailable."""
         ...
 
 
@@ -133,7 +138,7 @@ class UpstreamCredentials(Protocol):
     def open_for(self, bucket: BucketRecord | None) -> UpstreamCredential:
         """The credential for a bucket, or for the service (list buckets) when None.
 
-        Raises Sealed, CredentialUnavailable.
+        Raises Sealed, CredentialUnavailable, StoreUnavailable.
         """
         ...
 

@@ -1,0 +1,131 @@
+"""Issuing and withdrawing access keys: what the command line and the admin API call.
+
+A secret is made here, shown once in the answer to `create`, and from then on only opened to verify signatures.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import string
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.credentials.envelope import RecordType, SecretContext
+from gateway.credentials.fields import check_expiry, check_labels, check_name, check_text, parse_networks
+from gateway.credentials.vault import Vault
+from gateway.ports import KeyState
+from gateway.secret import Secret
+from gateway.stores.access_keys import AccessKeyRecord, AccessKeyTable
+from gateway.stores.database import Database
+
+ID_PREFIX = "GWAK"
+ID_RANDOM_BITS = 160
+"""32 base32 characters after the prefix: the protocol tells known ids from unknown ones, so none may be guessable."""
+SECRET_CHARACTERS = 40
+"""Letters and digits, 5.95 bits each: 238 bits."""
+
+_SECRET_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new key with its secret, which nothing shows again."""
+
+    record: AccessKeyRecord
+    secret: Secret
+
+
+class IssuedKeys:
+    """The access keys of a store. Every method raises StoreUnavailable when the store fails."""
+
+    def __init__(
+        self, database: Database, vault: Vault, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._table = AccessKeyTable(database)
+        self._vault = vault
+        self._clock = clock
+
+    async def create(
+        self,
+        *,
+        principal: str,
+        label: str = "",
+        labels: Mapping[str, str] | None = None,
+        networks: Iterable[str] = (),
+        expires_at: datetime | None = None,
+    ) -> IssuedKey:
+        """Issue a key to a principal such as `team:media`; it is stored when this returns.
+
+        `label` is for people, `labels` are for policies; no network means any. Raises InvalidRecord, Sealed.
+        """
+        now = self._clock().replace(microsecond=0)
+        context = _context(new_access_key_id(), 1, check_name("the principal", principal))
+        secret = new_secret()
+        record = AccessKeyRecord(
+            id=context.id,
+            version=context.version,
+            secret_sealed=self._vault.seal(secret, context),
+            principal=principal,
+            label=check_text("the label", label),
+            labels=check_labels(labels or {}),
+            networks=parse_networks(networks),
+            state=KeyState.ACTIVE,
+            created_at=now,
+            expires_at=check_expiry(expires_at, now),
+        )
+        await self._table.insert(record)
+        return IssuedKey(record, secret)
+
+    async def list(self) -> list[AccessKeyRecord]:
+        """Every key without its secret, the oldest first."""
+        return await self._table.list()
+
+    async def show(self, access_key_id: str) -> AccessKeyRecord:
+        """One key without its secret. Raises RecordNotFound."""
+        return await self._table.get(access_key_id)
+
+    async def disable(self, access_key_id: str) -> None:
+        """Stop accepting a key; running gateways follow within their poll interval. Raises RecordNotFound."""
+        await self._table.set_state(access_key_id, KeyState.DISABLED)
+
+    async def enable(self, access_key_id: str) -> None:
+        """Accept a disabled key again. Raises RecordNotFound."""
+        await self._table.set_state(access_key_id, KeyState.ACTIVE)
+
+    async def delete(self, access_key_id: str) -> None:
+        """Remove a key for good. Raises RecordNotFound."""
+        await self._table.delete(access_key_id)
+
+    async def rewrap(self) -> int:
+        """Wrap every key by the current master key; gives how many were changed.
+
+        Safe beside a running gateway and to repeat. Raises Sealed, UnknownMasterKey, UnopenableSecret.
+        """
+        changed = 0
+        for record in await self._table.list():
+            sealed = self._vault.rewrap(record.secret_sealed, access_key_context(record))
+            if sealed is not None and await self._table.replace_sealed(record, sealed):
+                changed += 1
+        return changed
+
+
+def access_key_context(record: AccessKeyRecord) -> SecretContext:
+    """What the secret of a key is bound to. The tenant is the principal: a key cannot be moved to another."""
+    return _context(record.id, record.version, record.principal)
+
+
+def new_access_key_id() -> str:
+    """`GWAK` and 32 random capital letters and digits (base32)."""
+    return ID_PREFIX + base64.b32encode(os.urandom(ID_RANDOM_BITS // 8)).decode("ascii")
+
+
+def new_secret() -> Secret:
+    """40 random letters and digits; no character needs quoting in a shell, a URL or YAML."""
+    return Secret("".join(secrets.choice(_SECRET_ALPHABET) for _ in range(SECRET_CHARACTERS)))
+
+
+def _context(access_key_id: str, version: int, principal: str) -> SecretContext:
+    return SecretContext(RecordType.ACCESS_KEY, access_key_id, version, principal)

@@ -1,0 +1,34 @@
+"""What a running gateway reads from the store: everything at once, and whether anything changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from gateway.stores.access_keys import AccessKeyRecord, select_access_keys
+from gateway.stores.database import Database
+from gateway.stores.schema import revisions
+from gateway.stores.upstream_credentials import UpstreamCredentialRecord, select_upstream_credentials
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContents:
+    """One state of the store. `revision` is the counter that every write raises."""
+
+    revision: int
+    access_keys: Mapping[str, AccessKeyRecord]
+    upstream_credentials: tuple[UpstreamCredentialRecord, ...]
+
+
+async def read_contents(database: Database, known: StoreContents | None = None) -> StoreContents:
+    """The present state of the store; `known` itself when nothing changed since it. Raises StoreUnavailable."""
+    async with database.read() as connection:
+        revision = (await connection.execute(select(revisions.c.revision))).scalar_one()
+        # Unequal, not greater: a restored backup may count from further back.
+        if known is not None and revision == known.revision:
+            return known
+        keys = await select_access_keys(connection)
+        credentials = await select_upstream_credentials(connection)
+    return StoreContents(revision, {key.id: key for key in keys}, tuple(credentials))

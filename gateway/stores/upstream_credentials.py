@@ -1,0 +1,136 @@
+"""The table of server-held COS credentials. A name has versions; at most one of them is active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.stores.database import Database
+from gateway.stores.errors import RecordExists, RecordNotFound
+from gateway.stores.schema import upstream_credentials as table
+
+
+class CredentialState(StrEnum):
+    """Where a version stands: not used yet, in use, or replaced and kept for the way back."""
+
+    STAGED = "staged"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCredentialRecord:
+    """One version of a stored credential. `account` is the cloud account (APPID) it belongs to."""
+
+    name: str
+    version: int
+    account: str
+    secret_id: str = field(repr=False)
+    secret_sealed: bytes = field(repr=False)
+    state: CredentialState
+    created_at: datetime
+
+
+class UpstreamCredentialTable:
+    """The upstream credentials of a store. Every method raises StoreUnavailable when the store fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def insert(self, record: UpstreamCredentialRecord) -> None:
+        """Add a version. Raises RecordExists when it exists or the name has another active version."""
+        async with self._database.write() as connection:
+            try:
+                await connection.execute(insert(table).values(_row(record)))
+            except IntegrityError:
+                raise RecordExists(f"There is a credential {record.name!r} version {record.version} already.") from None
+
+    async def versions(self, name: str) -> list[UpstreamCredentialRecord]:
+        """The versions of one credential, the oldest first. Raises RecordNotFound."""
+        async with self._database.read() as connection:
+            result = await connection.execute(select(table).where(table.c.name == name).order_by(table.c.version))
+            records = [_record(row) for row in result.mappings()]
+        if not records:
+            raise _not_found(name)
+        return records
+
+    async def list(self) -> list[UpstreamCredentialRecord]:
+        """Every version of every credential, by name."""
+        async with self._database.read() as connection:
+            return await select_upstream_credentials(connection)
+
+    async def activate(self, name: str, version: int) -> None:
+        """Make one version the active one; the one that was becomes retired, in one step. Raises RecordNotFound."""
+        of_name = table.c.name == name
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(table)
+                .where(of_name & (table.c.state == CredentialState.ACTIVE.value) & (table.c.version != version))
+                .values(state=CredentialState.RETIRED.value)
+            )
+            result = await connection.execute(
+                update(table).where(of_name & (table.c.version == version)).values(state=CredentialState.ACTIVE.value)
+            )
+            if result.rowcount == 0:
+                raise _not_found(name, version)
+
+    async def replace_sealed(self, record: UpstreamCredentialRecord, secret_sealed: bytes) -> bool:
+        """Exchange the sealed form of an unchanged version; False when it changed or went since it was read."""
+        same = (
+            (table.c.name == record.name)
+            & (table.c.version == record.version)
+            & (table.c.secret_sealed == record.secret_sealed)
+        )
+        async with self._database.write() as connection:
+            result = await connection.execute(update(table).where(same).values(secret_sealed=secret_sealed))
+            return result.rowcount == 1
+
+    async def delete(self, name: str, version: int | None = None) -> None:
+        """Remove one version, or the whole credential when None. Raises RecordNotFound."""
+        chosen = table.c.name == name
+        if version is not None:
+            chosen &= table.c.version == version
+        async with self._database.write() as connection:
+            if (await connection.execute(delete(table).where(chosen))).rowcount == 0:
+                raise _not_found(name, version)
+
+
+async def select_upstream_credentials(connection: AsyncConnection) -> list[UpstreamCredentialRecord]:
+    """Every version of every credential as that connection sees them, by name and version."""
+    result = await connection.execute(select(table).order_by(table.c.name, table.c.version))
+    return [_record(row) for row in result.mappings()]
+
+
+def _row(record: UpstreamCredentialRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "version": record.version,
+        "account": record.account,
+        "secret_id": record.secret_id,
+        "secret_sealed": record.secret_sealed,
+        "state": record.state.value,
+        "created_at": int(record.created_at.timestamp()),
+    }
+
+
+def _record(row: RowMapping) -> UpstreamCredentialRecord:
+    return UpstreamCredentialRecord(
+        name=row["name"],
+        version=row["version"],
+        account=row["account"],
+        secret_id=row["secret_id"],
+        secret_sealed=row["secret_sealed"],
+        state=CredentialState(row["state"]),
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+    )
+
+
+def _not_found(name: str, version: int | None = None) -> RecordNotFound:
+    which = "" if version is None else f" version {version}"
+    return RecordNotFound(f"There is no credential {name!r}{which}.")
