@@ -1,0 +1,101 @@
+"""What a request claims by being signed: which key, for how long, and what the signature covers.
+
+A claim is read, not proved: nothing in it may be trusted before `verify` accepted it. Signature and token are
+held but never shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Scheme(StrEnum):
+    """How a signature is made."""
+
+    Q_SIGN = "q-sign"
+    """COS `q-sign-algorithm=sha1`."""
+    SIGV4 = "sigv4"
+    """AWS4-HMAC-SHA256."""
+
+
+class Carrier(StrEnum):
+    """Where a signature travels."""
+
+    HEADER = "header"
+    QUERY = "query"
+
+
+class Window(NamedTuple):
+    """Unix seconds, both ends inclusive."""
+
+    start: int
+    end: int
+
+
+class Scope(NamedTuple):
+    """What a SigV4 signing key is derived for: `<date>/<region>/<service>/aws4_request`."""
+
+    date: str
+    region: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+@dataclass(frozen=True, slots=True)
+class QSignTerms:
+    """The two windows of a COS signature as text, exactly as they were signed: `1700000000;1700010060`.
+
+    `key_window` is what the sign key is good for: whoever learns the sign key may sign until its end.
+    """
+
+    sign_time: str
+    key_time: str
+    key_window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class SigV4Terms:
+    """The moment (`20260801T000000Z`), scope and payload declaration of a SigV4 signature.
+
+    `payload` is what the client put in x-amz-content-sha256: 64 hex digits, `UNSIGNED-PAYLOAD` or `STREAMING-…`.
+    """
+
+    moment: str
+    scope: Scope
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One signature as received.
+
+    `window` is when it may be used: the intersection of sign time and key time; of SigV4 the moment and its
+    expiry, or for a SigV4 header the moment alone (`start == end`). `signed_headers` and `signed_parameters`
+    are canonical names (percent-encoded, then lower-cased), as listed; `signed_parameters` None means all.
+    """
+
+    carrier: Carrier
+    access_key_id: str
+    window: Window
+    signed_headers: tuple[str, ...]
+    signed_parameters: tuple[str, ...] | None
+    signature: str = field(repr=False)
+    terms: QSignTerms | SigV4Terms
+    security_token: str | None = field(default=None, repr=False)
+
+    @property
+    def scheme(self) -> Scheme:
+        return Scheme.Q_SIGN if isinstance(self.terms, QSignTerms) else Scheme.SIGV4
+
+    @property
+    def payload_sha256(self) -> str | None:
+        """The lower-case hex SHA-256 the body must have; None when the signature does not cover the body.
+
+        The signature proves only that the client declared this hash. Whoever reads the body compares.
+        """
+        payload = self.terms.payload if isinstance(self.terms, SigV4Terms) else ""
+        return payload if len(payload) == 64 else None

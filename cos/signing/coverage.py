@@ -1,0 +1,85 @@
+"""What a signature must cover: the signer chooses what it signs, so the verifier decides what must be signed.
+
+Host, every control header present and every query parameter present; nothing the gateway judges, forwards or
+acts on may be added by someone who merely saw a signed request. The exemptions are the list below and no more.
+
+Source: threat model C1, C3; reference page §1.2, §1.3.9.
+"""
+
+from __future__ import annotations
+
+from cos.address import Level
+from cos.errors import COSError
+from cos.request import Request
+from cos.signing.claim import Claim, Scheme
+from cos.signing.encoding import encode_name
+from cos.signing.q_sign import CARRIER_PARAMETERS, TOKEN_NAME
+
+_CONTROL_PREFIXES = (b"x-cos-", b"x-ci-", b"x-amz-")
+_CONTROL_NAMES = frozenset({b"host", b"pic-operations"})
+"""Pic-Operations makes COS write further objects; every SDK's signer signs it (py `cos_auth.py`, node `util.js`)."""
+
+_UNSIGNED_HEADERS = frozenset(
+    {
+        # Added after signing by Node (every request) and Java (node `base.js`, vector nodev.token.getBucket). It is a
+        # credential: it proves itself against the key it belongs to.
+        TOKEN_NAME.encode(),
+        # Java sends these two unsigned (vectors java.*, and its retries reuse the first Authorization). They mark
+        # logs and retries; the gateway neither reads nor forwards them.
+        b"x-cos-sdk-log-debug",
+        b"x-cos-sdk-retry",
+    }
+)
+_UNSIGNED_PARAMETERS = frozenset({TOKEN_NAME})
+"""Node and Java append the token to a presigned URL after signing (vectors nodev.presign.params, java.presign.1)."""
+
+_UNSIGNED_SERVICE_PARAMETERS = frozenset({"marker", "max-keys", "tagkey", "tagvalue", "region", "create-time", "range"})
+"""Python's list_buckets signs none of its query (vector py.svc.list_buckets). They only page and filter a list."""
+
+
+def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
+    """Refuse a request that carries more than its signature covers. `level` is what its address names.
+
+    Raises COSError(AccessDenied), with the unsigned names in `<HeadersNotSigned>` or `<ParametersNotSigned>`.
+    """
+    foreign = b"x-amz-" if claim.scheme is Scheme.Q_SIGN else b"x-cos-"
+    signed = claim.signed_headers
+    missing = []
+    for name in request.headers.names():
+        if name.startswith(_CONTROL_PREFIXES) or name in _CONTROL_NAMES:
+            if name.startswith(foreign):
+                raise COSError("AccessDenied", f"Expected no {foreign.decode()}* header under this signature.")
+            if (
+                name not in _UNSIGNED_HEADERS
+                and name.decode("latin-1") not in signed
+                and encode_name(name) not in signed
+            ):
+                missing.append(name.decode("latin-1"))
+    if missing or "host" not in signed:
+        raise COSError(
+            "AccessDenied",
+            "There were headers present in the request which were not signed",
+            details=(("HeadersNotSigned", ", ".join(missing or ["host"])),),
+        )
+    _check_parameters(request, claim, level)
+
+
+def _check_parameters(request: Request, claim: Claim, level: Level) -> None:
+    signed = claim.signed_parameters
+    if signed is None:
+        return
+    service = level is Level.SERVICE and request.method == "GET"
+    missing = []
+    for name, _ in request.target.query:
+        if name in CARRIER_PARAMETERS or name in _UNSIGNED_PARAMETERS:
+            continue
+        if service and name in _UNSIGNED_SERVICE_PARAMETERS:
+            continue
+        if encode_name(name.encode()) not in signed:
+            missing.append(name)
+    if missing:
+        raise COSError(
+            "AccessDenied",
+            "There were query parameters present in the request which were not signed",
+            details=(("ParametersNotSigned", ", ".join(missing)),),
+        )

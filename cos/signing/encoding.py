@@ -1,0 +1,39 @@
+"""Percent-encoding as signatures need it: `A-Z a-z 0-9 - _ . ~` stay, every other byte becomes upper-case `%XX`.
+
+Names are encoded and then lower-cased as a whole, so an encoded name carries lower-case hex (`x%2fy`); values
+keep upper-case hex. Most names and many values need no encoding at all, hence the fast paths.
+
+Source: COS API, "Request Signature" (436/7778); RFC 3986 §2.3; reference page §1.1.
+"""
+
+from __future__ import annotations
+
+from cos.target import percent_decode
+
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
+_ENCODED_PATH = tuple("/" if byte == 0x2F else text for byte, text in enumerate(_ENCODED))
+
+
+def encode_value(raw: bytes) -> str:
+    """`a b/中` → `a%20b%2F%E4%B8%AD`."""
+    if not raw.translate(None, _UNRESERVED):
+        return raw.decode("ascii")
+    return "".join([_ENCODED[byte] for byte in raw])
+
+
+def encode_name(raw: bytes) -> str:
+    """`uploadId` → `uploadid`; `X/中` → `x%2f%e4%b8%ad`."""
+    return encode_value(raw).lower()
+
+
+def encode_path(raw: bytes) -> str:
+    """`encode_value`, with `/` left as it is."""
+    return "".join([_ENCODED_PATH[byte] for byte in raw])
+
+
+def decode_name(canonical: str) -> bytes:
+    """A canonical name back to the bytes it stands for, as far as case allows. Raises COSError(InvalidURI)."""
+    if "%" not in canonical:
+        return canonical.encode()
+    return percent_decode(canonical.encode())

@@ -1,0 +1,46 @@
+"""Signing keys derived once and kept for a while.
+
+Deriving a key costs one HMAC in COS and four in SigV4, and clients reuse windows and dates. The cache is an
+object its owner passes in, so the package stays without global state. It holds secrets in memory exactly as
+the key snapshot does, and is keyed by them: a rotated secret never meets a key derived from the old one.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+MAX_SIGN_KEYS = 1024
+
+
+class SignKeys:
+    """A bounded cache of started HMACs, oldest out first. Not for use by several threads at once.
+
+    Only proven keys should be kept (`keep`): otherwise anyone could flush the cache by inventing windows.
+    """
+
+    __slots__ = ("_held", "_max_entries")
+
+    def __init__(self, max_entries: int = MAX_SIGN_KEYS) -> None:
+        if max_entries < 1:
+            raise ValueError(f"expected at least one entry, got {max_entries}")
+        self._held: dict[tuple[str, str], hmac.HMAC] = {}
+        self._max_entries = max_entries
+
+    def find(self, secret_key: str, purpose: str) -> hmac.HMAC | None:
+        """The started HMAC for a secret and a key time or scope. Copy it, never update it."""
+        return self._held.get((secret_key, purpose))
+
+    def keep(self, secret_key: str, purpose: str, started: hmac.HMAC) -> None:
+        """Remember a key that has just proved right."""
+        held = self._held
+        if (secret_key, purpose) in held:
+            return
+        if len(held) >= self._max_entries:
+            del held[next(iter(held))]
+        held[secret_key, purpose] = started
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __repr__(self) -> str:
+        return f"SignKeys({len(self._held)} held)"
