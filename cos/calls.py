@@ -74,6 +74,9 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     body_bytes = read_body_length(request.headers)
     if operation.body is Body.NONE and body_bytes != 0:
         raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
+    if operation.body is Body.DOCUMENT and request.headers.get(b"content-encoding"):
+        # A document is judged as it is sent: it must not say something else when unpacked.
+        raise COSError("InvalidRequest", f"Expected no Content-Encoding with {operation.name}.")
     query = request.target
     raw_part, raw_upload, raw_version = query.value("partNumber"), query.value("uploadId"), query.value("versionId")
     part_number = parse_part_number(raw_part) if raw_part is not None else None

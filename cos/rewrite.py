@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cos.address import Level, cos_host, service_host
 from cos.byte_range import render_byte_range
 from cos.calls import Call, ObjectCall, UploadPartCopy
-from cos.copy_source import render_copy_source
+from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import Dialect, Request
@@ -94,6 +94,16 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     headers += _framing(request.method, call)
     return UpstreamRequest(
         method=request.method, host=host, path=path, query=query, target=target, headers=tuple(headers)
+    )
+
+
+def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
+    """A Head Object of a copy source, unsigned: how its size is measured before a rule can judge it."""
+    path = b"/" + source.key.encode("utf-8")
+    query = (Parameter("versionId", source.version_id),) if source.version_id is not None else ()
+    target = render_path(path) + (b"?" + render_query(query) if query else b"")
+    return UpstreamRequest(
+        method="HEAD", host=cos_host(source.bucket, region), path=path, query=query, target=target, headers=()
     )
 
 

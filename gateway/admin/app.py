@@ -1,0 +1,41 @@
+"""Routes of the admin port.
+
+| path       | answers                                                                             |
+|------------|-------------------------------------------------------------------------------------|
+| `/healthz` | 200 while the process runs                                                          |
+| `/readyz`  | 200 when it may be sent requests, 503 otherwise; `?verbose` names each check        |
+| `/metrics` | Prometheus text format                                                              |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from gateway.readiness import Check
+
+
+def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry) -> Starlette:
+    """The admin port's application. `checks` is asked at each `/readyz` and does no I/O."""
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
+        current = checks()
+        ready = all(check.ready for check in current)
+        status = 200 if ready else 503
+        if "verbose" not in request.query_params:
+            return PlainTextResponse("ready\n" if ready else "not ready\n", status_code=status)
+        described = {check.name: {"ready": check.ready, "detail": check.detail} for check in current}
+        return JSONResponse({"ready": ready, "checks": described}, status_code=status)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

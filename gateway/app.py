@@ -1,0 +1,155 @@
+"""The two ports as one running gateway: data and admin, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.admin.app import admin_app
+from gateway.exchange import ClientGone, Exchange
+from gateway.identifiers import new_request_id
+from gateway.pipeline import Pipeline
+from gateway.server import Deadlines, Server, bind, data_protocol
+from gateway.services import Services, open_services
+from gateway.settings import Settings
+
+
+class DataPlane:
+    """Every HTTP request of the data port goes to the pipeline; there is no route to forget it on."""
+
+    def __init__(self, app: ASGIApp, pipeline: Pipeline) -> None:
+        self._app = app
+        self._pipeline = pipeline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._pipeline.handle(Exchange(scope, receive, send, new_request_id()))
+        except (ClientGone, asyncio.CancelledError):
+            # The connection is gone: nobody is left to answer, and the server has closed it.
+            return
+
+
+def data_app(pipeline: Pipeline) -> Starlette:
+    """The data port's application."""
+    return Starlette(middleware=[Middleware(DataPlane, pipeline=pipeline)])
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that is listening."""
+
+    services: Services
+    data_host: str
+    data_port: int
+    admin_host: str
+    admin_port: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{_authority(self.data_host, self.data_port)}"
+
+    @property
+    def admin_endpoint(self) -> str:
+        return f"http://{_authority(self.admin_host, self.admin_port)}"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Gateway]:
+    """Start both ports; on leaving, stop accepting, let requests in flight finish, and close everything.
+
+    Raises PortTaken, PortError and what `open_services` raises; then nothing has been started.
+    """
+    data_socket = bind(settings.data.host, settings.data.port)
+    try:
+        admin_socket = bind(settings.admin.host, settings.admin.port)
+    except BaseException:
+        data_socket.close()
+        raise
+    async with open_services(settings) as services:
+        data = Server(_data_config(settings, services))
+        admin = Server(_admin_config(services))
+        tasks = [
+            asyncio.create_task(data.serve(sockets=[data_socket])),
+            asyncio.create_task(admin.serve(sockets=[admin_socket])),
+        ]
+        try:
+            await _started(data, admin, tasks)
+            services.accepting = True
+            yield Gateway(
+                services=services,
+                data_host=settings.data.host,
+                data_port=_port(data_socket),
+                admin_host=settings.admin.host,
+                admin_port=_port(admin_socket),
+            )
+        finally:
+            # Not ready first, so that a load balancer stops sending; the admin port closes last.
+            services.accepting = False
+            data.should_exit = True
+            await asyncio.wait(tasks[:1])
+            admin.should_exit = True
+            await asyncio.wait(tasks)
+
+
+def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
+    deadlines = Deadlines(
+        head_seconds=settings.data.header_timeout_seconds,
+        body_idle_seconds=settings.data.body_idle_timeout_seconds,
+        keepalive_seconds=settings.data.keepalive_seconds,
+    )
+    return uvicorn.Config(
+        data_app(services.pipeline),
+        http=data_protocol(deadlines),
+        loop="none",
+        lifespan="off",
+        ws="none",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(deadlines.keepalive_seconds),
+        timeout_graceful_shutdown=int(settings.data.drain_seconds),
+        backlog=2048,
+    )
+
+
+def _admin_config(services: Services) -> uvicorn.Config:
+    return uvicorn.Config(
+        admin_app(checks=services.checks, registry=services.telemetry.registry),
+        loop="none",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+async def _started(data: Server, admin: Server, tasks: list[asyncio.Task[None]]) -> None:
+    while not (data.started and admin.started):
+        for task in tasks:
+            if task.done():
+                await task
+        await asyncio.sleep(0.005)
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,72 @@
+"""Who is calling: find the key, sign again, compare. Steps 4 and 5 of a request.
+
+The order is the security: a claim is read, its key found, the signature verified, and only then the key's
+state, its window and what the signature covers are told apart, so that nobody without the secret learns
+anything about a key. An unknown key costs the same work as a known one (threat model C19).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from cos.errors import COSError
+from cos.request import Request
+from cos.signing import Claim, SignKeys, WindowLimits, check_coverage, check_window, verify
+from gateway.ports import AccessKey, AccessKeys, KeyState
+from gateway.secret import Secret
+from policies.request import Caller
+
+_NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs time"), principal="")
+
+
+class Authenticator:
+    """Proves a request's claim against the keys this gateway issued."""
+
+    def __init__(self, keys: AccessKeys, *, limits: WindowLimits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._sign_keys = SignKeys()
+
+    def authenticate(self, request: Request, claim: Claim, *, now: float, client_address: str) -> Caller:
+        """The caller a claim proves.
+
+        `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
+        RequestTimeTooSkewed) and ports.Sealed.
+        """
+        key = self._keys.find(claim.access_key_id)
+        known = key or _NOBODY
+        try:
+            verify(request, claim, known.secret.reveal(), sign_keys=self._sign_keys)
+        except COSError as error:
+            if key is None and error.code == "SignatureDoesNotMatch":
+                raise COSError("InvalidAccessKeyId") from None
+            raise
+        if key is None:
+            raise COSError("InvalidAccessKeyId")
+        check_coverage(request, claim)
+        check_window(claim, now=int(now), limits=self._limits)
+        _check_key(key, now=now, client_address=client_address)
+        return Caller(
+            principal=key.principal,
+            access_key_id=key.id,
+            labels=tuple(sorted(key.labels.items())),
+            address=client_address or None,
+        )
+
+
+def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:
+    if key.state is not KeyState.ACTIVE:
+        raise COSError("AccessDenied", "The access key is disabled.")
+    if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:
+        raise COSError("AccessDenied", "The access key has expired.")
+    if key.networks and not _inside(key, client_address):
+        raise COSError("AccessDenied", "The access key may not be used from this network.")
+
+
+def _inside(key: AccessKey, client_address: str) -> bool:
+    try:
+        address = ip_address(client_address)
+    except ValueError:
+        return False
+    return any(address in network for network in key.networks)

@@ -1,0 +1,110 @@
+"""What is known of one request so far, filled in step by step: for the audit log, the access log and errors.
+
+It never holds a secret, a signature or a header value that is not policy's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cos.address import Address
+from cos.byte_range import render_byte_range
+from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.operations import Operation
+from cos.request import Request
+from gateway.identifiers import new_decision_id
+from gateway.ports import BucketRecord
+from policies.decision import Decision
+from policies.request import Caller
+
+
+@dataclass(slots=True)
+class Context:
+    """The trail of one request. Each field is None until its step has been taken."""
+
+    request_id: str
+    client_address: str
+    request: Request | None = None
+    address: Address | None = None
+    operation: Operation | None = None
+    caller: Caller | None = None
+    call: Call | None = None
+    bucket: BucketRecord | None = None
+    source_bucket: BucketRecord | None = None
+    decision: Decision | None = None
+    decision_id: str | None = None
+    error_code: str | None = None
+    upstream_status: int | None = None
+    upstream_request_id: str | None = None
+
+    @property
+    def operation_name(self) -> str:
+        return self.operation.name if self.operation is not None else "unknown"
+
+    @property
+    def resource(self) -> str:
+        """`<host>/<key>` as far as known: the Resource element of an error."""
+        if self.request is None:
+            return "/"
+        return self.request.host + self.request.target.path.decode("utf-8", "replace")
+
+    def decided(self, decision: Decision) -> None:
+        """Take the decision and give it an id that finds it again."""
+        self.decision = decision
+        self.decision_id = new_decision_id()
+
+    def described(self) -> dict[str, Any]:
+        """What was asked and by whom, as audit fields. Both ends of a copy are named with what is done to them."""
+        event: dict[str, Any] = {"request_id": self.request_id, "client": self.client_address}
+        if self.caller is not None:
+            event["principal"] = self.caller.principal
+            event["access_key_id"] = self.caller.access_key_id
+        if self.operation is not None:
+            event["action"] = self.operation.action
+        if self.address is not None and self.address.bucket is not None:
+            event["resource"] = {
+                "bucket": self.address.bucket,
+                "key": self.address.key,
+                "region": self.bucket.region if self.bucket is not None else None,
+                "access": "write" if self.operation is not None and self.operation.copies else None,
+            }
+        if self.call is not None:
+            event |= _described_call(self.call, self.source_bucket)
+        if self.decision is not None:
+            event["decision_id"] = self.decision_id
+            event["policy"] = {
+                "verdict": str(self.decision.verdict),
+                "version": self.decision.version,
+                "document": self.decision.document,
+                "statement": self.decision.statement_id,
+            }
+        return event
+
+
+def _described_call(call: Call, source_bucket: BucketRecord | None) -> dict[str, Any]:
+    if isinstance(call, ObjectCall):
+        return {
+            name: value
+            for name, value in (
+                ("version_id", call.version_id),
+                ("part_number", call.part_number),
+                ("upload_id", call.upload_id),
+            )
+            if value is not None
+        }
+    event: dict[str, Any] = {
+        "source": {
+            "bucket": call.source.bucket,
+            "key": call.source.key,
+            "version_id": call.source.version_id,
+            "region": source_bucket.region if source_bucket is not None else None,
+            "access": "read",
+        },
+        "conditions": sorted(call.conditions.present),
+    }
+    if isinstance(call, UploadPartCopy):
+        event["part_number"] = call.part_number
+        event["upload_id"] = call.upload_id
+        event["range"] = render_byte_range(call.byte_range) if call.byte_range is not None else None
+    return event

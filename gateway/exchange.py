@@ -1,0 +1,114 @@
+"""One HTTP exchange at the data port's edge: what was received, and the way to answer.
+
+The pipeline knows this class and nothing of ASGI. Bodies pass in pieces both ways; the server underneath
+stops reading when a piece is not taken and `write` waits when the client does not read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from email.utils import formatdate
+from typing import Any
+
+from cos.errors import COSError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before the exchange was over."""
+
+
+class Exchange:
+    """A request as received and the one response to it.
+
+    `bytes_in` and `bytes_out` count body bytes. `status` is None until a response head was sent.
+    """
+
+    __slots__ = (
+        "_abort",
+        "_receive",
+        "_send",
+        "bytes_in",
+        "bytes_out",
+        "client_address",
+        "method",
+        "raw_headers",
+        "raw_target",
+        "request_id",
+        "started",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._receive = receive
+        self._send = send
+        self._abort: Callable[[], None] = scope["abort"]
+        self.method: str = scope["method"]
+        self.raw_target: bytes = scope["raw_target"]
+        self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
+        client = scope.get("client")
+        self.client_address: str = client[0] if client else ""
+        self.request_id = request_id
+        self.started = time.monotonic()
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.status: int | None = None
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The request body as it arrives. Raises ClientGone when the client leaves in the middle."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            piece: bytes = message.get("body", b"")
+            if piece:
+                self.bytes_in += len(piece)
+                yield piece
+            if not message.get("more_body", False):
+                return
+
+    async def read_body(self, max_bytes: int) -> bytes:
+        """A small body whole. Raises COSError(XMLSizeLimit) beyond `max_bytes`, ClientGone."""
+        pieces = bytearray()
+        async for piece in self.body():
+            pieces += piece
+            if len(pieces) > max_bytes:
+                raise COSError("XMLSizeLimit", f"Expected a body of at most {max_bytes} bytes.")
+        return bytes(pieces)
+
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send the response head. `Date` is added; framing follows from the headers given."""
+        self.status = status
+        fields = [(b"date", http_date()), *headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+
+    async def write(self, piece: bytes) -> None:
+        """Send a piece of the response body; waits while the client does not read."""
+        if piece:
+            self.bytes_out += len(piece)
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def finish(self, piece: bytes = b"") -> None:
+        """Send the last piece and end the response cleanly."""
+        self.bytes_out += len(piece)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": False})
+
+    def abort(self) -> None:
+        """Cut the connection in the middle of a response: the client must not take it for a whole one."""
+        self._abort()
+
+
+_date: tuple[int, bytes] = (0, b"")
+
+
+def http_date() -> bytes:
+    """The current time as an HTTP date, rendered once a second."""
+    global _date  # one process-wide cache of a value that is the same for everybody
+    now = int(time.time())
+    if _date[0] != now:
+        _date = (now, formatdate(now, usegmt=True).encode("ascii"))
+    return _date[1]

@@ -1,0 +1,69 @@
+"""What must be asked of COS before a rule can answer: the source's size, ETag and version. Step 8.
+
+A measurement is itself a read of the source. It is made only when every rule that needs no fact has
+passed, it is audited before it is sent, and its result is never shown to the caller.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from cos.calls import ObjectCall
+from cos.errors import COSError
+from cos.request import Dialect
+from cos.rewrite import UpstreamRequest, head_source
+from gateway.context import Context
+from gateway.forward import Forwarder
+from policies.request import Facts
+
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+
+Record = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class SourceFacts:
+    """Measures a copy source with a HEAD request."""
+
+    def __init__(self, forwarder: Forwarder, record: Record) -> None:
+        self._forwarder = forwarder
+        self._record = record
+
+    async def measure(self, context: Context) -> Facts:
+        """The facts of the context's copy source.
+
+        Raises COSError(NoSuchKey, InvalidRequest, BadGateway, InvalidArgument) and PortError.
+        """
+        call, bucket = context.call, context.source_bucket
+        if call is None or isinstance(call, ObjectCall) or bucket is None:
+            raise ValueError("only a copy has a source to measure")
+        request: UpstreamRequest = head_source(call.source, region=bucket.region)
+        await self._record({"type": "measure", **context.described()})
+        response = await self._forwarder.send(request, b"", bucket=bucket, dialect=Dialect.COS, replayable=True)
+        try:
+            headers = dict(response.headers)
+        finally:
+            await response.aclose()
+        match response.status:
+            case 200:
+                return _read_facts(headers)
+            case 404:
+                raise COSError("NoSuchKey", "The copy source does not exist.")
+            case 400 | 405:
+                # COS: a version that is a delete marker may not be a copy source.
+                raise COSError("InvalidRequest", "The copy source is not an object version that can be copied.")
+            case _:
+                raise COSError("BadGateway", "The copy source could not be measured.")
+
+
+def _read_facts(headers: Mapping[bytes, bytes]) -> Facts:
+    length = headers.get(b"content-length", b"")
+    if _DIGITS.fullmatch(length) is None:
+        raise COSError("BadGateway", "The copy source could not be measured.")
+    etag, version = headers.get(b"etag"), headers.get(b"x-cos-version-id")
+    return Facts(
+        source_size_bytes=int(length),
+        source_etag=etag.decode("latin-1").strip('"') if etag else None,
+        source_version_id=version.decode("latin-1") if version else None,
+    )

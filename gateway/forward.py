@@ -1,0 +1,83 @@
+"""Onward to COS: open the server-held credential, sign exactly what is sent, send it. Steps 11 to 13.
+
+This is the only place that opens a COS credential, and it is reached only with a request that was already
+judged (or with the measurement a rule asked for).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+from cos.request import Dialect
+from cos.rewrite import UpstreamRequest
+from cos.signing import Scheme, sign
+from gateway.ports import (
+    BucketRecord,
+    Upstream,
+    UpstreamBroken,
+    UpstreamCredentials,
+    UpstreamResponse,
+    UpstreamUnreachable,
+)
+
+SIGNATURE_LIFETIME_SECONDS = 900
+"""How long an upstream signature is valid. It covers one request and is renewed for each attempt."""
+MAX_ATTEMPTS = 3
+RETRY_BASE_SECONDS = 0.05
+RETRY_BUDGET_RATIO = 0.1
+RETRY_BUDGET_FLOOR = 10.0
+"""Retries may add one tenth to the load, with this many saved up at most."""
+
+
+class Forwarder:
+    """Signs and sends, and repeats a request only where a repeat is provably harmless."""
+
+    def __init__(self, credentials: UpstreamCredentials, upstream: Upstream) -> None:
+        self._credentials = credentials
+        self._upstream = upstream
+        self._retry_budget = RETRY_BUDGET_FLOOR
+        self.retries = 0
+
+    async def send(
+        self,
+        request: UpstreamRequest,
+        body: AsyncIterator[bytes] | bytes,
+        *,
+        bucket: BucketRecord | None,
+        dialect: Dialect,
+        replayable: bool,
+        response_timeout_seconds: float | None = None,
+    ) -> UpstreamResponse:
+        """Send one judged request with the credential of `bucket` and return its answer's head.
+
+        `replayable` says that the operation may run twice; a body that is a stream is never sent twice.
+        Raises Sealed, CredentialUnavailable, UpstreamError.
+        """
+        credential = self._credentials.open_for(bucket)
+        self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_FLOOR)
+        attempt = 1
+        while True:
+            signed = sign(
+                request,
+                scheme=Scheme.SIGV4 if dialect is Dialect.S3 else Scheme.Q_SIGN,
+                secret_id=credential.secret_id,
+                secret_key=credential.secret_key.reveal(),
+                token=credential.token.reveal() if credential.token is not None else None,
+                now=int(time.time()),
+                lifetime_seconds=SIGNATURE_LIFETIME_SECONDS,
+                region=bucket.region if bucket is not None else "ap-guangzhou",
+            )
+            try:
+                return await self._upstream.send(signed, body, response_timeout_seconds=response_timeout_seconds)
+            except (UpstreamUnreachable, UpstreamBroken) as error:
+                harmless = isinstance(body, bytes) and (replayable or not error.sent)
+                if not harmless or attempt >= MAX_ATTEMPTS or self._retry_budget < 1:
+                    raise
+            self._retry_budget -= 1
+            self.retries += 1
+            # Full jitter: replicas that lost the same upstream do not come back in step.
+            await asyncio.sleep(random.uniform(0, RETRY_BASE_SECONDS * 2**attempt))  # noqa: S311
+            attempt += 1

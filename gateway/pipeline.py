@@ -1,0 +1,209 @@
+"""One request, top to bottom: the file to read first.
+
+`_walk` is the request's whole life in fourteen numbered steps, and their order is the security: nothing is
+sent and no COS secret is touched before the caller is proved (5) and the call is allowed (9) and its intent
+is durable (10). Every operation takes this walk; there is no other way through the gateway.
+
+`handle` has the only `except Exception` there is, and the only place that answers with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import structlog
+
+from cos.address import Domains, parse_address
+from cos.calls import Call, ObjectCall, read_call
+from cos.documents import MAX_DOCUMENT_BYTES, read_delete_objects
+from cos.errors import COSError
+from cos.operations import Body, find_operation
+from cos.request import read_request
+from cos.rewrite import rewrite
+from cos.signing import read_claim
+from gateway.authenticate import Authenticator
+from gateway.authorize import Authorizer
+from gateway.context import Context
+from gateway.errors import as_cos_error, error_body, error_headers
+from gateway.exchange import ClientGone, Exchange
+from gateway.forward import Forwarder
+from gateway.limits import InFlight
+from gateway.ports import AuditLog, AuditUnavailable, PortError
+from gateway.relay import RESULT_ROOTS, Relay
+from gateway.telemetry import Telemetry
+
+
+class Pipeline:
+    """Handles every request of the data port."""
+
+    def __init__(
+        self,
+        *,
+        domains: Domains,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        in_flight: InFlight,
+        audit: AuditLog,
+        forwarder: Forwarder,
+        relay: Relay,
+        telemetry: Telemetry,
+        copy_timeout_seconds: float,
+    ) -> None:
+        self._domains = domains
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._in_flight = in_flight
+        self._audit = audit
+        self._forwarder = forwarder
+        self._relay = relay
+        self._telemetry = telemetry
+        self._copy_timeout_seconds = copy_timeout_seconds
+        self._log = structlog.get_logger("gateway.pipeline")
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer one exchange: with COS's answer, or with one clear error. Never raises but on cancellation."""
+        context = Context(request_id=exchange.request_id, client_address=exchange.client_address)
+        result = "failed"
+        try:
+            await self._walk(exchange, context)
+            result = "completed" if context.error_code is None else "failed"
+        except (ClientGone, asyncio.CancelledError):
+            result = "client_aborted"
+            raise
+        except COSError as refusal:
+            result = await self._refuse(exchange, context, refusal)
+        except PortError as failure:
+            self._log.warning("port failed", request_id=context.request_id, reason=str(failure))
+            if isinstance(failure, AuditUnavailable):
+                self._telemetry.audit_failures.inc()
+            result = await self._refuse(exchange, context, as_cos_error(failure))
+        except Exception:  # noqa: BLE001  # the one place: whatever went wrong, the caller is refused and we know
+            self._log.exception("unexpected failure", request_id=context.request_id)
+            result = await self._refuse(exchange, context, COSError("InternalError"))
+        finally:
+            self._conclude(exchange, context, result)
+
+    async def _walk(self, exchange: Exchange, context: Context) -> None:
+        now = time.time()
+
+        # 1  Raw bytes become one immutable request; whatever has two meanings is refused.
+        request = context.request = read_request(exchange.method, exchange.raw_target, exchange.raw_headers)
+
+        # 2  Host and path name a bucket and a key.
+        address = context.address = parse_address(request.host, request.target.path, self._domains)
+
+        # 3  Method, level and sub-resource name one operation of the closed table.
+        operation = context.operation = find_operation(request, address.level)
+
+        # 4  The signature says who claims to be calling, and what it covers …
+        claim = read_claim(request)
+
+        # 5  … and is proved, or nothing further happens.
+        caller = context.caller = self._authenticator.authenticate(
+            request, claim, now=now, client_address=exchange.client_address
+        )
+
+        # 6  Only so much at once, in all and for one principal.
+        with self._in_flight.admit(caller.principal):
+            # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
+            call = context.call = read_call(request, address, operation, self._domains)
+            context.bucket = self._authorizer.resolve(address)
+            context.source_bucket = self._authorizer.resolve_source(call)
+
+            # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
+            await self._authorizer.authorize(context, now=now)
+            body = await self._judged_body(exchange, context, call, now=now)
+
+            # 10  The intent is durable, or nothing is sent.
+            await self._audit.record({"type": "intent", **context.described()})
+
+            # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
+            #             that is opened now, and sent.
+            upstream_request = rewrite(
+                request,
+                call,
+                region=context.bucket.region if context.bucket is not None else address.region,
+                source_region=context.source_bucket.region if context.source_bucket is not None else None,
+            )
+            response = await self._forwarder.send(
+                upstream_request,
+                body,
+                bucket=context.bucket,
+                dialect=request.dialect,
+                replayable=operation.replayable,
+                response_timeout_seconds=self._copy_timeout_seconds if operation.name in RESULT_ROOTS else None,
+            )
+
+            # 14  The answer goes back; an error inside a 200 becomes a real one.
+            try:
+                await self._relay.relay(context, response, exchange)
+            finally:
+                await response.aclose()
+
+    async def _judged_body(
+        self, exchange: Exchange, context: Context, call: Call, *, now: float
+    ) -> AsyncIterator[bytes] | bytes:
+        """The request body to send: streamed unread, or a document read whole and, if it names keys, judged."""
+        if not isinstance(call, ObjectCall) or call.body_bytes == 0:
+            return b""
+        if call.operation.body is Body.STREAM:
+            return exchange.body()
+        if call.body_bytes is not None and call.body_bytes > MAX_DOCUMENT_BYTES:
+            raise COSError("XMLSizeLimit", f"Expected a document of at most {MAX_DOCUMENT_BYTES} bytes.")
+        document = await exchange.read_body(MAX_DOCUMENT_BYTES)
+        if call.operation.name == "DeleteMultipleObjects":
+            objects = read_delete_objects(document)
+            self._authorizer.authorize_deletes(context, objects.objects, now=now)
+        return document
+
+    async def _refuse(self, exchange: Exchange, context: Context, error: COSError) -> str:
+        """Answer with an error, or break the connection visibly when an answer has already begun."""
+        context.error_code = error.code
+        self._telemetry.refused(error.code)
+        if exchange.status is not None:
+            exchange.abort()
+            return "failed"
+        body = error_body(error, resource=context.resource, request_id=context.request_id)
+        headers = error_headers(error, context.request_id)
+        if context.decision_id is not None:
+            headers.append((b"x-cosgw-decision-id", context.decision_id.encode("ascii")))
+        headers.append((b"content-length", b"%d" % len(body)))
+        if error.status == 400 or context.request is None:
+            # What could not be read may be followed by bytes that were never meant as a request.
+            headers.append((b"connection", b"close"))
+        await exchange.start(error.status, headers)
+        await exchange.finish(b"" if exchange.method == "HEAD" else body)
+        return "refused" if context.upstream_status is None else "failed"
+
+    def _conclude(self, exchange: Exchange, context: Context, result: str) -> None:
+        """One audit line of what became of it, one log line, the metrics."""
+        event = {
+            "type": "outcome",
+            **context.described(),
+            "result": result,
+            "status": exchange.status,
+            "code": context.error_code,
+            "upstream_status": context.upstream_status,
+            "upstream_request_id": context.upstream_request_id,
+            "bytes_in": exchange.bytes_in,
+            "bytes_out": exchange.bytes_out,
+            "seconds": round(time.monotonic() - exchange.started, 6),
+        }
+        if context.decision is not None and not context.decision.allowed:
+            event["reason"] = context.decision.reason
+            event["trace"] = [
+                {
+                    "statement": trace.statement_id,
+                    "document": trace.document,
+                    "effect": trace.effect,
+                    "mode": trace.mode,
+                    "matched": trace.matched,
+                    "failed": trace.violation.rule if trace.violation is not None else None,
+                    "reason": trace.violation.reason if trace.violation is not None else None,
+                }
+                for trace in context.decision.trace
+            ]
+        self._audit.note(event)
+        self._telemetry.answered(context, exchange, result=result)

@@ -1,0 +1,197 @@
+"""The answer's way back: status, filtered header fields, body as received. Step 14 of a request.
+
+The upstream is not trusted. Errors that describe *our* signature, redirects, and answers that are not what
+the operation answers with become the gateway's own error. A copy or Complete that reports an error inside a
+200 becomes a real error status, because SDKs take the 200 for success (reference page §0.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from cos.errors import ERRORS, COSError
+from cos.operations import Operation
+from cos.xml import parse_error, read_root_tag
+from gateway.context import Context
+from gateway.exchange import Exchange
+from gateway.ports import UpstreamBroken, UpstreamResponse
+
+MAX_JUDGED_BYTES = 64 * 1024
+"""How much of an error body, or of a copy's result, is held to be judged."""
+
+RESULT_ROOTS = {
+    "UploadPartCopy": "CopyPartResult",
+    "PutObjectCopy": "CopyObjectResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+}
+"""Operations whose 200 may hide an error, and the document a real success carries."""
+
+_OUR_OWN = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken"})
+_STAYS = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
+        b"transfer-encoding", b"upgrade", b"date", b"set-cookie", b"set-cookie2", b"alt-svc",
+        b"strict-transport-security", b"location",
+    }
+)  # fmt: skip
+
+
+class Relay:
+    """Passes an upstream response to the client, or raises the error it really is."""
+
+    def __init__(self, *, hold_seconds: float) -> None:
+        self._hold_seconds = hold_seconds
+
+    async def relay(self, context: Context, response: UpstreamResponse, exchange: Exchange) -> None:
+        """Send the response and leave in `context` how it went.
+
+        Raises COSError before anything was sent; UpstreamError at any time; ClientGone.
+        """
+        operation = context.operation
+        if operation is None:
+            raise ValueError("a response is relayed for a known operation")
+        context.upstream_status = response.status
+        context.upstream_request_id = _request_id(response.headers)
+        headers = _filtered(response.headers, exchange.request_id)
+        if 300 <= response.status < 400 and response.status != 304:
+            raise COSError("BadGateway", "The upstream answered with a redirect.")
+        if exchange.method == "HEAD" or response.status == 304:
+            await self._relay_head(context, response, headers, exchange)
+        elif response.status >= 400:
+            await self._relay_error(context, response, headers, exchange)
+        elif response.status == 200 and operation.name in RESULT_ROOTS:
+            await self._relay_result(context, operation, response, headers, exchange)
+        else:
+            await exchange.start(response.status, headers)
+            async for piece in response.stream():
+                await exchange.write(piece)
+            await exchange.finish()
+
+    async def _relay_head(
+        self, context: Context, response: UpstreamResponse, headers: list[tuple[bytes, bytes]], exchange: Exchange
+    ) -> None:
+        """A response without body. Its error code is not told by COS, only its status."""
+        if response.status >= 400:
+            context.error_code = f"upstream {response.status}"
+        await exchange.start(response.status, headers)
+        await exchange.finish()
+
+    async def _relay_error(
+        self, context: Context, response: UpstreamResponse, headers: list[tuple[bytes, bytes]], exchange: Exchange
+    ) -> None:
+        """A COS error is relayed as it is; anything else under an error status becomes our own error."""
+        body = await _read_at_most(response.stream(), MAX_JUDGED_BYTES)
+        error = parse_error(body) if body is not None else None
+        if body is None or error is None:
+            raise COSError("ServiceUnavailable" if response.status == 503 else "BadGateway")
+        if error.code in _OUR_OWN:
+            raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
+        context.error_code = error.code
+        await exchange.start(response.status, _with_length(headers, len(body)))
+        await exchange.finish(body)
+
+    async def _relay_result(
+        self,
+        context: Context,
+        operation: Operation,
+        response: UpstreamResponse,
+        headers: list[tuple[bytes, bytes]],
+        exchange: Exchange,
+    ) -> None:
+        """Hold a 200 until its document is whole, then judge it.
+
+        After `hold_seconds` the client must hear something or it gives up: what has come so far (keep-alive
+        white space) is relayed, and the rest as it comes. An error can then only be audited.
+        """
+        stream = response.stream()
+        held = bytearray()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._hold_seconds
+        while True:
+            next_piece = asyncio.ensure_future(anext(stream, None))
+            try:
+                done, _ = await asyncio.wait({next_piece}, timeout=max(0.0, deadline - loop.time()))
+            except asyncio.CancelledError:
+                next_piece.cancel()
+                raise
+            if not done:
+                break
+            piece = next_piece.result()
+            if piece is None:
+                await self._relay_whole_result(context, operation, bytes(held), headers, exchange)
+                return
+            held += piece
+            if len(held) > MAX_JUDGED_BYTES:
+                raise COSError("BadGateway", "The upstream's result is larger than any result is.")
+        await exchange.start(200, [field for field in headers if field[0] != b"content-length"])
+        await exchange.write(bytes(held))
+        try:
+            piece = await next_piece
+            while piece is not None:
+                await exchange.write(piece)
+                held += piece[: max(0, MAX_JUDGED_BYTES - len(held))]
+                piece = await anext(stream, None)
+        finally:
+            if not next_piece.done():
+                next_piece.cancel()
+                with suppress(asyncio.CancelledError):
+                    await next_piece
+        error = parse_error(bytes(held))
+        if error is not None:
+            context.error_code = error.code
+        elif read_root_tag(bytes(held)) != RESULT_ROOTS[operation.name]:
+            raise UpstreamBroken("the result that followed the keep-alive is not a result", sent=True)
+        await exchange.finish()
+
+    async def _relay_whole_result(
+        self,
+        context: Context,
+        operation: Operation,
+        body: bytes,
+        headers: list[tuple[bytes, bytes]],
+        exchange: Exchange,
+    ) -> None:
+        error = parse_error(body)
+        if error is not None:
+            if error.code in _OUR_OWN:
+                raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
+            spec = ERRORS.get(error.code)
+            context.error_code = error.code
+            await exchange.start(spec.status if spec is not None else 500, _with_length(headers, len(body)))
+            await exchange.finish(body)
+            return
+        if read_root_tag(body) != RESULT_ROOTS[operation.name]:
+            raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
+        await exchange.start(200, _with_length(headers, len(body)))
+        await exchange.finish(body)
+
+
+def _filtered(received: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """What of the upstream's fields the client may see, with a request id in any case."""
+    headers = [(name, value) for name, value in received if name not in _STAYS]
+    if not any(name == b"x-cos-request-id" for name, _ in headers):
+        headers.append((b"x-cos-request-id", request_id.encode("ascii")))
+    return headers
+
+
+def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+    return [*(field for field in headers if field[0] != b"content-length"), (b"content-length", b"%d" % length)]
+
+
+def _request_id(headers: list[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name in (b"x-cos-request-id", b"x-amz-request-id"):
+            return value.decode("latin-1")
+    return None
+
+
+async def _read_at_most(stream: AsyncIterator[bytes], max_bytes: int) -> bytes | None:
+    """The whole body, or None when it is larger."""
+    body = bytearray()
+    async for piece in stream:
+        body += piece
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)

@@ -1,0 +1,199 @@
+"""The composition root: settings in, a ready pipeline out. The only place that knows every adapter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from cos.address import Domains
+from cos.signing import WindowLimits
+from gateway.audit import JsonLinesAuditLog
+from gateway.authenticate import Authenticator
+from gateway.authorize import Authorizer
+from gateway.credentials.master_key import MasterKey, parse_master_keys, read_master_keys
+from gateway.credentials.snapshot import KeySnapshot
+from gateway.credentials.upstream import StoredUpstreamCredentials
+from gateway.credentials.vault import Vault
+from gateway.credentials.watch import StoreWatch
+from gateway.facts import SourceFacts
+from gateway.forward import Forwarder
+from gateway.limits import InFlight
+from gateway.pipeline import Pipeline
+from gateway.policy_files import PolicyFiles
+from gateway.ports import AccessKey, BucketRecord, PortError, UpstreamCredential
+from gateway.readiness import Check
+from gateway.relay import Relay
+from gateway.settings import Durability, Settings
+from gateway.stores.buckets import ConfiguredBuckets
+from gateway.stores.database import Database
+from gateway.telemetry import Telemetry
+from gateway.upstreams.http import open_upstream
+from gateway.upstreams.settings import PoolLimits, Timeouts, TransportKind, UpstreamSettings
+
+
+@dataclass(slots=True)
+class Services:
+    """What runs behind the two ports. `accepting` is set while the data port takes requests."""
+
+    settings: Settings
+    pipeline: Pipeline
+    policies: PolicyFiles
+    telemetry: Telemetry
+    vault: Vault
+    keys: KeySnapshot
+    credentials: StoredUpstreamCredentials
+    watch: StoreWatch
+    audit: JsonLinesAuditLog
+    accepting: bool = False
+
+    def checks(self) -> list[Check]:
+        """The conditions of readiness, from memory."""
+        return [
+            Check("accepting", self.accepting, "takes requests" if self.accepting else "starting or draining"),
+            self._key_check(),
+            Check("policies", self.policies.healthy, self.policies.state),
+            Check("audit", not self.audit.failing, str(self.audit.path)),
+        ]
+
+    def _key_check(self) -> Check:
+        try:
+            self.keys.find("readiness")
+        except PortError as error:
+            return Check("keys", ready=False, detail=str(error))
+        return Check("keys", ready=True, detail=f"store read {self.watch.age_seconds:.1f} s ago")
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Build everything from checked settings, and close it again.
+
+    Raises PolicyErrors, MasterKeyError, RecordExists and PortError; then nothing is left open.
+    """
+    async with AsyncExitStack() as stack:
+        policies = PolicyFiles(settings.policies.paths, regions=settings.regions)
+        policies.load()
+        audit = JsonLinesAuditLog(settings.audit.path, sync=settings.audit.durability is Durability.DISK)
+        stack.push_async_callback(audit.aclose)
+        vault = Vault(master_keys(settings))
+        database = await stack.enter_async_context(await Database.open(settings.store.path))
+        watch = StoreWatch(database)
+        keys = KeySnapshot(watch, vault, configured=_configured_keys(settings))
+        credentials = StoredUpstreamCredentials(watch, vault, configured=_configured_credentials(settings))
+        await watch.refresh()
+        keys.ensure_no_duplicates()
+        credentials.ensure_no_duplicates()
+        upstream = open_upstream(_upstream_settings(settings))
+        stack.push_async_callback(upstream.aclose)
+        telemetry = Telemetry()
+        forwarder = Forwarder(credentials, upstream)
+        pipeline = Pipeline(
+            domains=Domains(gateway=settings.data.domains),
+            authenticator=Authenticator(keys, limits=_window_limits(settings)),
+            authorizer=Authorizer(
+                ConfiguredBuckets(_bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
+            ),
+            in_flight=InFlight(
+                max_requests=settings.data.max_in_flight,
+                max_per_principal=settings.data.max_in_flight_per_principal,
+            ),
+            audit=audit,
+            forwarder=forwarder,
+            relay=Relay(hold_seconds=settings.upstream.complete_hold_seconds),
+            telemetry=telemetry,
+            copy_timeout_seconds=settings.upstream.copy_timeout_seconds,
+        )
+        polling = asyncio.create_task(watch.run())
+        stack.push_async_callback(_cancelled, polling)
+        yield Services(
+            settings=settings,
+            pipeline=pipeline,
+            policies=policies,
+            telemetry=telemetry,
+            vault=vault,
+            keys=keys,
+            credentials=credentials,
+            watch=watch,
+            audit=audit,
+        )
+
+
+def master_keys(settings: Settings) -> tuple[MasterKey, ...]:
+    """The master keys the settings give, the current one first; none: sealed. Raises MasterKeyError."""
+    if settings.master_key.value is not None:
+        return parse_master_keys(settings.master_key.value.reveal(), source="COSGW_MASTER_KEY")
+    if settings.master_key.file is not None:
+        return read_master_keys(settings.master_key.file)
+    return ()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _window_limits(settings: Settings) -> WindowLimits:
+    return WindowLimits(
+        skew_seconds=settings.signature.skew_seconds,
+        max_header_seconds=settings.signature.max_header_seconds,
+        max_query_seconds=settings.signature.max_query_seconds,
+    )
+
+
+def _bucket_records(settings: Settings) -> list[BucketRecord]:
+    return [
+        BucketRecord(name=bucket.name, region=bucket.region, account=bucket.account, credential=bucket.credential)
+        for bucket in settings.buckets
+    ]
+
+
+def _configured_keys(settings: Settings) -> list[AccessKey]:
+    return [
+        AccessKey(
+            id=key.id,
+            secret=key.secret,
+            principal=key.principal,
+            state=key.state,
+            expires_at=key.expires_at,
+            networks=key.networks,
+            labels=key.labels,
+        )
+        for key in settings.keys
+        if key.secret is not None
+    ]
+
+
+def _configured_credentials(settings: Settings) -> list[UpstreamCredential]:
+    return [
+        UpstreamCredential(
+            name=credential.name,
+            account=credential.account,
+            secret_id=credential.secret_id,
+            secret_key=credential.secret_key,
+            token=credential.token,
+        )
+        for credential in settings.credentials
+        if credential.secret_key is not None
+    ]
+
+
+def _upstream_settings(settings: Settings) -> UpstreamSettings:
+    chosen = settings.upstream
+    return UpstreamSettings(
+        endpoint=chosen.endpoint,
+        transport=TransportKind(chosen.transport),
+        timeouts=Timeouts(
+            pool_seconds=chosen.connect_timeout_seconds,
+            connect_seconds=chosen.connect_timeout_seconds,
+            write_seconds=chosen.idle_timeout_seconds,
+            response_seconds=chosen.response_timeout_seconds,
+            read_seconds=chosen.idle_timeout_seconds,
+        ),
+        limits=PoolLimits(
+            max_connections_per_origin=chosen.connections_per_origin,
+            max_idle_seconds=chosen.keepalive_seconds,
+        ),
+        ca_file=chosen.ca_file,
+    )
