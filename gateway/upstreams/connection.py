@@ -1,0 +1,371 @@
+"""One connection to an upstream, one exchange at a time.
+
+A connection may be used again only when its request was sent completely, its response was read completely,
+the peer agreed, and not one byte too many arrived: that byte would answer the next caller (invariant 8).
+
+Facts the code rests on:
+- the response is read while the request is still being sent, so an early refusal is delivered, not lost;
+- one task waits for the response, and at most one more sends the body;
+- one timer serves all deadlines and is moved lazily: a request that meets its deadlines starts no timer;
+- `abort` is the answer to everything unexpected; `connection_lost` always follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
+from gateway.upstreams.chunked import LAST_CHUNK, render_chunk
+from gateway.upstreams.heads import ResponseHead
+from gateway.upstreams.response_reader import ResponseError, ResponseReader
+from gateway.upstreams.settings import Timeouts
+
+PAUSE_READING_BYTES = 256 * 1024
+"""Unread response bytes at which the socket is no longer read. One read may come on top."""
+RESUME_READING_BYTES = 64 * 1024
+PAUSE_WRITING_BYTES = 256 * 1024
+"""Unsent request bytes at which the body is not asked for more. One piece of it may come on top."""
+RESUME_WRITING_BYTES = 64 * 1024
+INLINE_BODY_BYTES = 64 * 1024
+"""A body of bytes up to this size leaves together with the head; a longer one in pieces of this size."""
+
+
+class Connection(asyncio.Protocol):
+    """A socket that speaks HTTP/1.1 as a client. Made by `Connector`, owned by `Pool`."""
+
+    def __init__(self, on_lost: Callable[[Connection], None]) -> None:
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._poll: select.poll | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._deadline_seconds = 0.0
+        self._deadline_text = ""
+        self._waiter: asyncio.Future[None] | None = None
+        self._drainer: asyncio.Future[None] | None = None
+        self._unsent_bytes = 0
+        self._in_exchange = False
+        self.exchanges = 0
+        """Exchanges begun on this connection."""
+        self._reset(b"GET")
+
+    def _reset(self, method: bytes) -> None:
+        self._response = ResponseReader(method)
+        self._error: UpstreamError | None = None
+        self._send_error: BaseException | None = None
+        self._sent = self._send_complete = False
+        self._pieces: deque[bytes] = deque()
+        self._pieces_bytes = 0
+        self._reading_paused = False
+
+    # --- what the pool and the transport ask -------------------------------------------------------------------
+
+    @property
+    def lost(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    @property
+    def response_started(self) -> bool:
+        """Whether any byte of the current response arrived."""
+        return self._response.started
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the last exchange left the connection clean."""
+        response = self._response
+        return (
+            response.complete
+            and not response.excess
+            and response.head is not None
+            and response.head.keep_alive
+            and self._send_complete
+            and not self._pieces
+            and not self.lost
+        )
+
+    def is_quiet(self) -> bool:
+        """No byte and no end waits in the socket: the loop may not have seen yet what the kernel already holds."""
+        return not self.lost and self._poll is not None and not self._poll.poll(0)
+
+    def rest(self, max_idle_seconds: float) -> None:
+        """Wait for the next exchange at most this long, then close."""
+        self._in_exchange = False
+        self._arm(max_idle_seconds, "idle")
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- the exchange ----------------------------------------------------------------------------------------
+
+    async def exchange(
+        self,
+        head: bytes,
+        body: AsyncIterator[bytes] | bytes,
+        *,
+        method: bytes,
+        length: int | None,
+        timeouts: Timeouts,
+    ) -> ResponseHead:
+        """Send a request and return when the head of its response is here.
+
+        `length` is the number of body bytes the head declares, None when it declares chunks; exactly that many
+        are sent or the connection is dropped. Whatever `body` raises comes out unchanged. Raises UpstreamError.
+        On any failure, cancellation included, the connection is gone.
+        """
+        self._reset(method)
+        self._in_exchange = True
+        self.exchanges += 1
+        self._disarm()
+        try:
+            if isinstance(body, bytes) and len(body) <= INLINE_BODY_BYTES:
+                self._write(head + _frame_whole(body, length))
+                self._finish_sending(timeouts)
+                return await self._wait_for_head()
+            stream = _slices(body) if isinstance(body, bytes) else body
+            return await self._exchange_stream(head, stream, length, timeouts)
+        except BaseException:
+            self.abort()
+            raise
+
+    async def read(self, read_seconds: float) -> bytes:
+        """The next bytes of the response body; empty at its end. Raises UpstreamError."""
+        while not self._pieces:
+            if self._response.complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            self._arm(read_seconds, "more of the response body")
+            await self._wait()
+        self._disarm()
+        piece = self._pieces.popleft()
+        self._pieces_bytes -= len(piece)
+        if self._reading_paused and self._pieces_bytes <= RESUME_READING_BYTES and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def take_whole_body(self) -> bytes | None:
+        """The response body when all of it is here already; None when it is still on its way."""
+        if not self._response.complete:
+            return None
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        return whole
+
+    async def _exchange_stream(
+        self, head: bytes, stream: AsyncIterator[bytes], length: int | None, timeouts: Timeouts
+    ) -> ResponseHead:
+        self._write(head)
+        sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
+        sender.add_done_callback(self._on_sender_done)
+        try:
+            return await self._wait_for_head()
+        finally:
+            # The body belongs to the caller again when this returns, so nobody may still be reading it.
+            if not sender.done():
+                sender.cancel()
+                await asyncio.wait((sender,))
+
+    async def _wait_for_head(self) -> ResponseHead:
+        while self._response.head is None:
+            # A body that fails is the cause, a connection lost with it the consequence.
+            if self._send_error is not None:
+                raise self._send_error
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        self._disarm()
+        return self._response.head
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        for future in (self._waiter, self._drainer):
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    # --- sending ---------------------------------------------------------------------------------------------
+
+    async def _send_stream(self, stream: AsyncIterator[bytes], length: int | None, timeouts: Timeouts) -> None:
+        left = length
+        async for piece in stream:
+            if not piece:
+                continue
+            if self._is_over():
+                return
+            if left is None:
+                self._write(render_chunk(piece))
+            else:
+                left -= len(piece)
+                if left < 0:
+                    raise UpstreamError(f"Expected a request body of {length} bytes, got more.", sent=True)
+                self._write(piece)
+            await self._drain(timeouts.write_seconds)
+            if left == 0:
+                self._finish_sending(timeouts)
+        if self._is_over():
+            return
+        if left:
+            raise UpstreamError(f"Expected a request body of {length} bytes, got {left} less.", sent=True)
+        if not self._send_complete:
+            if left is None:
+                self._write(LAST_CHUNK)
+                await self._drain(timeouts.write_seconds)
+            self._finish_sending(timeouts)
+
+    def _on_sender_done(self, sender: asyncio.Task[None]) -> None:
+        if not sender.cancelled() and (error := sender.exception()) is not None:
+            self._send_error = error
+            self._wake()
+
+    def _is_over(self) -> bool:
+        """Nothing more need be sent: the response is here before the request was complete, or never will be."""
+        return self._error is not None or (self._response.head is not None and not self._send_complete)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            self._fail(UpstreamBroken("The connection to the upstream was closed.", sent=self._sent))
+            return
+        self._sent = True
+        self._transport.write(data)
+
+    def _finish_sending(self, timeouts: Timeouts) -> None:
+        self._send_complete = self._error is None
+        if self._response.head is None:
+            self._arm(timeouts.response_seconds, "a response head")
+
+    async def _drain(self, write_seconds: float) -> None:
+        """Wait until the socket took most of what was written. Each byte it takes moves the deadline."""
+        while self._drainer is not None and not self._is_over():
+            self._unsent_bytes = self._get_unsent_bytes()
+            self._arm(write_seconds, "the upstream to take the request")
+            await self._drainer
+            self._disarm()
+
+    def _get_unsent_bytes(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    # --- deadlines -------------------------------------------------------------------------------------------
+
+    def _arm(self, seconds: float, text: str) -> None:
+        deadline = self._loop.time() + seconds
+        self._deadline, self._deadline_seconds, self._deadline_text = deadline, seconds, text
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _disarm(self) -> None:
+        self._deadline = None
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+            return
+        if self._drainer is not None and (unsent_bytes := self._get_unsent_bytes()) != self._unsent_bytes:
+            self._unsent_bytes = unsent_bytes
+            self._arm(self._deadline_seconds, self._deadline_text)
+            return
+        if not self._in_exchange:
+            self._close()
+            return
+        waited = f"{self._deadline_seconds:g} s"
+        self._fail(UpstreamTimeout(f"Waited {waited} for {self._deadline_text}.", sent=self._sent))
+
+    def _fail(self, error: UpstreamError) -> None:
+        if self._error is None and not self._response.complete:
+            self._error = error
+        self._disarm()
+        self.abort()
+        self._wake()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # --- asyncio.Protocol ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=PAUSE_WRITING_BYTES, low=RESUME_WRITING_BYTES)
+        socket = transport.get_extra_info("socket")
+        if socket is not None:
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._in_exchange or self._response.complete:
+            # Nobody asked for these bytes: whoever asks next must not get them.
+            self._response.excess = True
+            self.abort()
+            return
+        try:
+            body = self._response.feed(data)
+        except ResponseError as exc:
+            self._fail(UpstreamBroken(str(exc), sent=self._sent))
+            return
+        if self._response.excess:
+            self.abort()
+        if body:
+            self._pieces.append(body)
+            self._pieces_bytes += len(body)
+            if self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
+                self._reading_paused = True
+                cast("asyncio.Transport", self._transport).pause_reading()
+        if body or self._response.head is not None:
+            self._wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._in_exchange and self._error is None:
+            try:
+                if exc is not None and not self._response.complete:
+                    raise ResponseError("Expected a response, got a broken connection.") from exc
+                self._response.end()
+            except ResponseError as error:
+                self._error = UpstreamBroken(str(error), sent=self._sent)
+        self._transport = self._poll = None
+        self._disarm()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+        self._on_lost(self)
+
+    def pause_writing(self) -> None:
+        self._drainer = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        drainer, self._drainer = self._drainer, None
+        if drainer is not None and not drainer.done():
+            drainer.set_result(None)
+
+
+def _frame_whole(body: bytes, length: int | None) -> bytes:
+    if length is None:
+        return render_chunk(body) + LAST_CHUNK if body else LAST_CHUNK
+    if len(body) != length:
+        raise UpstreamError(f"Expected a request body of {length} bytes, got {len(body)}.", sent=False)
+    return body
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), INLINE_BODY_BYTES):
+        yield body[start : start + INLINE_BODY_BYTES]

@@ -1,0 +1,126 @@
+"""The port to COS over any httpx transport: a signed request becomes an `httpx.Request` and goes as it is.
+
+The transport is called directly, without `httpx.AsyncClient`: a client adds headers, normalises paths, follows
+redirects, keeps cookies and reads proxies from the environment, and none of that may happen to a signed
+request. httpx is imported in this folder and nowhere else.
+
+Source: threat model C10, C11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import assert_never, cast
+
+import httpx
+
+from cos.rewrite import UpstreamRequest
+from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstreams.settings import TransportKind, UpstreamSettings
+from gateway.upstreams.stock import StockTransport
+from gateway.upstreams.transport import NativeTransport, RequestBody
+
+
+class HttpUpstream:
+    """COS over HTTP; implements `gateway.ports.Upstream`."""
+
+    def __init__(self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`transport` is the one the settings name unless given. Raises ValueError for an unusable endpoint."""
+        self._transport = build_transport(settings) if transport is None else transport
+        self._endpoint = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
+
+    async def send(
+        self,
+        request: UpstreamRequest,
+        body: AsyncIterator[bytes] | bytes,
+        *,
+        response_timeout_seconds: float | None = None,
+    ) -> HttpUpstreamResponse:
+        extensions: dict[str, object] = {"target": request.target, "sni_hostname": _read_name(request.host)}
+        if response_timeout_seconds is not None:
+            extensions["timeout"] = {"response": response_timeout_seconds}
+        try:
+            outgoing = httpx.Request(
+                request.method,
+                self._endpoint or _build_url(request.host),
+                headers=[(b"host", request.host.encode("ascii")), *request.headers],
+                stream=RequestBody(body),
+                extensions=extensions,
+            )
+            return HttpUpstreamResponse(await self._transport.handle_async_request(outgoing))
+        except httpx.TransportError as exc:
+            raise _translate(exc) from exc
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class HttpUpstreamResponse:
+    """A response whose head is here; implements `gateway.ports.UpstreamResponse`."""
+
+    __slots__ = ("_response", "headers", "status")
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers = [(name.lower(), value) for name, value in response.headers.raw]
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        # The transport's own stream: httpx.Response would decompress, count and decode.
+        try:
+            async for piece in cast("httpx.AsyncByteStream", self._response.stream):
+                if piece:
+                    yield piece
+        except httpx.TransportError as exc:
+            raise _translate(exc) from exc
+
+    async def aclose(self) -> None:
+        await cast("httpx.AsyncByteStream", self._response.stream).aclose()
+
+
+def build_transport(settings: UpstreamSettings) -> httpx.AsyncBaseTransport:
+    """The transport the settings name. Raises OSError when the certificate file is unusable."""
+    match settings.transport:
+        case TransportKind.NATIVE:
+            return NativeTransport(settings)
+        case TransportKind.STOCK:
+            return StockTransport(settings)
+        case _:
+            assert_never(settings.transport)
+
+
+def _read_endpoint(endpoint: str) -> httpx.URL:
+    try:
+        url = httpx.URL(endpoint)
+    except httpx.InvalidURL as exc:
+        raise ValueError(f"Expected an upstream endpoint like 'http://127.0.0.1:9000': {exc}") from exc
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.raw_path != b"/":
+        raise ValueError("Expected an upstream endpoint of scheme, host and port alone, like 'http://127.0.0.1:9000'.")
+    return url
+
+
+@lru_cache(maxsize=1024)
+def _build_url(host: str) -> httpx.URL:
+    return httpx.URL(f"https://{host}")
+
+
+def _read_name(host: str) -> str:
+    """The host name of an authority, without its port."""
+    return host.partition(":")[0]
+
+
+def _translate(exc: httpx.TransportError) -> UpstreamError:
+    """The port's error: the one our transport started from, or what the type of another transport's says."""
+    if isinstance(exc.__cause__, UpstreamError):
+        return exc.__cause__
+    text = str(exc) or type(exc).__name__
+    match exc:
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return UpstreamUnreachable(text, sent=False)
+        case httpx.TimeoutException():
+            return UpstreamTimeout(text, sent=True)
+        case httpx.LocalProtocolError():
+            return UpstreamError(text, sent=True)
+        case _:
+            return UpstreamBroken(text, sent=True)

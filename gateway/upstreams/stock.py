@@ -1,0 +1,98 @@
+"""httpx's own transport, made to keep the same promises. Slower; here to compare with and to fall back on.
+
+What the stock transport cannot promise is taken from it:
+- it hands bytes that follow a response to the next request, so no connection is used twice;
+- it accepts a response with two lengths, so the framing fields are read once more;
+- its one read deadline starts anew with every byte, so the wait for the head has a deadline around it;
+- it resolves names itself, so the guarded address is chosen here and connected to by number.
+
+What remains: an early response is only seen when the request body yields its next piece, and the number of
+requests that wait for a connection is bounded by time alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+
+from gateway.upstreams.connector import resolve
+from gateway.upstreams.heads import HeadError, read_request_length
+from gateway.upstreams.settings import UpstreamSettings, tls_context
+from gateway.upstreams.transport import read_timeouts
+
+
+class StockTransport(httpx.AsyncBaseTransport):
+    """`httpx.AsyncHTTPTransport` without reuse of connections, environment proxies or retries."""
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self._guarded = settings.endpoint is None and not settings.allow_private
+        self._timeouts = settings.timeouts
+        self._inner = httpx.AsyncHTTPTransport(
+            verify=tls_context(settings.ca_file),
+            trust_env=False,
+            retries=0,
+            limits=httpx.Limits(
+                max_connections=settings.limits.max_connections_per_origin, max_keepalive_connections=0
+            ),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        timeouts = read_timeouts(request.extensions.get("timeout"), self._timeouts)
+        stock_timeouts: dict[str, float | None] = {
+            "pool": timeouts.pool_seconds,
+            "connect": timeouts.connect_seconds,
+            "write": timeouts.write_seconds,
+            "read": None,
+        }
+        extensions = {**request.extensions, "timeout": stock_timeouts}
+        url = request.url
+        if self._guarded:
+            extensions.setdefault("sni_hostname", url.host)
+            url = url.copy_with(host=await self._resolve(request, timeouts.connect_seconds))
+        try:
+            async with asyncio.timeout(None) as deadline:
+                body = _TimedBody(cast("httpx.AsyncByteStream", request.stream), deadline, timeouts.response_seconds)
+                inner = httpx.Request(
+                    request.method, url, headers=request.headers.raw, stream=body, extensions=extensions
+                )
+                response = await self._inner.handle_async_request(inner)
+        except TimeoutError as exc:
+            raise httpx.ReadTimeout(f"Waited {timeouts.response_seconds:g} s for a response head.") from exc
+        # The stock transport looks the deadline up again when the body is read.
+        stock_timeouts["read"] = timeouts.read_seconds
+        try:
+            read_request_length((name.lower(), value) for name, value in response.headers.raw)
+        except HeadError as exc:
+            await response.aclose()
+            raise httpx.RemoteProtocolError(str(exc)) from exc
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def _resolve(self, request: httpx.Request, connect_seconds: float) -> str:
+        try:
+            async with asyncio.timeout(connect_seconds):
+                addresses = await resolve(request.url.host, request.url.port or 443, guarded=True)
+        except TimeoutError as exc:
+            raise httpx.ConnectTimeout(f"Waited {connect_seconds:g} s for the address of a host.") from exc
+        except (OSError, UnicodeError) as exc:
+            raise httpx.ConnectError(f"No address for {request.url.host}: {exc}.") from exc
+        return addresses[0]
+
+
+class _TimedBody(httpx.AsyncByteStream):
+    """A request body whose end starts the wait for the response head."""
+
+    def __init__(self, body: httpx.AsyncByteStream, deadline: asyncio.Timeout, response_seconds: float) -> None:
+        self._body = body
+        self._deadline = deadline
+        self._response_seconds = response_seconds
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            yield piece
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._response_seconds)
