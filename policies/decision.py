@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 
 class Verdict(StrEnum):
@@ -11,6 +12,20 @@ class Verdict(StrEnum):
     DENY = "deny"
     NEEDS_FACTS = "needs_facts"
     """Neither: the answer hinges on a fact named in `Decision.needs`. Never sent upstream, never final."""
+
+
+class Effect(StrEnum):
+    """What a statement does when it matches."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Mode(StrEnum):
+    """Whether a statement decides (`enforce`) or is only judged and recorded (`shadow`)."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
 
 
 class Fact(StrEnum):
@@ -21,10 +36,29 @@ class Fact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why one check failed: `rule` is the kind and the parameter (`range.max`), `reason` a short sentence."""
+    """Why one check failed: `rule` is the kind and the parameter (`range.max`), `reason` a short sentence.
+
+    `code` is the COS error code to answer with; only COS's own rules, built in, use another than AccessDenied.
+    """
 
     rule: str
     reason: str
+    code: str = "AccessDenied"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A check that cannot tell yet. `violation` is what it amounts to when nothing more can be learned.
+
+    `fact` names what to measure; None when no measurement would help (a bucket whose region nobody knows).
+    """
+
+    violation: Violation
+    fact: Fact | None = None
+
+
+Outcome: TypeAlias = Violation | Unknown | None
+"""What one check answers: why it failed, that it cannot tell, or None when it passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +67,8 @@ class StatementTrace:
 
     statement_id: str
     document: str
-    effect: str
-    mode: str
+    effect: Effect
+    mode: Mode
     matched: bool
     violation: Violation | None = None
 
@@ -56,6 +90,11 @@ class Decision:
     needs: frozenset[Fact] = frozenset()
 
     @property
+    def code(self) -> str:
+        """The COS error code of a denial: AccessDenied, unless a rule of COS itself was broken."""
+        return self.violations[0].code if self.violations else "AccessDenied"
+
+    @property
     def allowed(self) -> bool:
         return self.verdict is Verdict.ALLOW
 
@@ -65,4 +104,8 @@ class Decision:
         if self.violations:
             first = self.violations[0]
             return f"{first.rule}: {first.reason}"
+        if self.verdict is Verdict.ALLOW:
+            return f"allowed by the statement {self.statement_id!r}"
+        if self.verdict is Verdict.NEEDS_FACTS:
+            return f"needs {', '.join(sorted(self.needs))}"
         return "no statement allows this"

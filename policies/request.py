@@ -43,8 +43,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What had to be asked of the upstream: measured, not claimed. None means not measured."""
+    """What had to be asked of the upstream: measured, not claimed. None means not measured.
 
+    `measured` is set once the upstream was asked: a fact that is None then stays unknown, and the decision is
+    final.
+    """
+
+    measured: bool = False
     source_size_bytes: int | None = None
     source_etag: str | None = None
     source_version_id: str | None = None

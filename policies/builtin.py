@@ -1,0 +1,43 @@
+"""COS's own rules for copies. They apply before any document, and no document can relax them.
+
+What parsing already refuses is not repeated: part numbers 1 to 10,000, the grammar of ranges, copies with a
+body. A violation carries the code COS would answer with, so that it is a 400 and not a refusal by policy.
+Source: COS API, "Upload Part - Copy" and "PUT Object - Copy".
+"""
+
+from __future__ import annotations
+
+from cos.byte_range import MAX_PART_BYTES
+from policies.decision import Violation
+from policies.request import AccessRequest
+from policies.sizes import render_size
+from policies.statement import COPYING_ACTIONS
+
+
+def check_builtin(request: AccessRequest) -> Violation | None:
+    """The first of COS's rules that a request breaks."""
+    copies = request.action in COPYING_ACTIONS
+    if request.source is None:
+        if copies:
+            return Violation("cos.copy_source", "the copy names no source", "InvalidRequest")
+        return None
+    if not copies:
+        return Violation("cos.copy_source", f"{request.action} takes no copy source", "InvalidRequest")
+    conditions = request.conditions
+    if conditions is not None and conditions.conflict:
+        given = " and ".join(sorted(conditions.present))
+        return Violation("cos.conditions", f"{given} given, COS accepts no such combination", "InvalidRequest")
+    length = _length_bytes(request)
+    if length is not None and length > MAX_PART_BYTES:
+        return Violation(
+            "cos.range", f"{render_size(length)} asked, COS copies at most {render_size(MAX_PART_BYTES)} at once",
+            "EntityTooLarge",
+        )  # fmt: skip
+    return None
+
+
+def _length_bytes(request: AccessRequest) -> int | None:
+    """The bytes one part takes, as far as known. A whole-object copy within a region may be larger than a part."""
+    if request.byte_range is not None:
+        return request.byte_range.length_bytes
+    return request.facts.source_size_bytes if request.action == "cos:UploadPartCopy" else None

@@ -1,0 +1,255 @@
+"""A policy document: YAML text to compiled statements and the tests that live beside them.
+
+```yaml
+version: 1                       # of this format
+description: …                   # optional
+sets:                            # optional: lists to refer to as @name
+  principals: {readers: ["team:a", "team:b"]}
+  buckets:    {raw: [raw-1250000000, raw2-1250000000]}
+  regions:    {north: [ap-beijing, ap-nanjing]}
+territories: {overseas: [me-jeddah]}    # optional: regions the built-in tables do not know
+statements:
+  - id: copy-in-region           # required, unique in the document
+    description: …               # optional, shown when the statement denies
+    effect: allow                # or deny
+    mode: enforce                # or shadow
+    principals: ["team:media"]
+    actions: ["cos:UploadPartCopy"]
+    source: {bucket: …, key: …, region: …, account: …}    # a pair, for operations that copy …
+    destination: {…}
+    resource: {…}                # … or one end, for all others
+    when: {kind: parameters}     # rule kinds: see `policies.rules`
+tests: [...]                     # see `policies.self_tests`
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as Table
+from dataclasses import dataclass
+
+from policies.decision import Effect, Mode
+from policies.nodes import Mapping, Node, Scalar, Sequence, parse_nodes
+from policies.parameters import read_rule, region_of
+from policies.patterns import Pattern
+from policies.problems import DocumentError
+from policies.reader import Reader, join
+from policies.regions import Territories
+from policies.rule import KINDS, Rule
+from policies.selectors import read_actions, read_selector
+from policies.self_tests import SelfTest, read_test
+from policies.statement import COPYING_ACTIONS, PLAIN_ACTIONS, Selector, Statement
+
+FORMAT_VERSION = 1
+
+_KEYS = ("version", "description", "sets", "territories", "statements", "tests")
+_STATEMENT_KEYS = (
+    "id", "description", "effect", "mode", "principals", "actions", "source", "destination", "resource", "when",
+)  # fmt: skip
+_SET_KINDS = ("principals", "buckets", "regions")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document, compiled. Sound only when it was read without errors."""
+
+    name: str
+    statements: tuple[Statement, ...]
+    tests: tuple[SelfTest, ...]
+
+
+def parse_document(name: str, text: str, territories: Territories) -> tuple[Document, list[DocumentError]]:
+    """The document in a text and everything wrong with it; usable only when nothing is.
+
+    Raises PolicyErrors when the text is not YAML of the kind `policies.nodes` takes.
+    """
+    root = parse_nodes(name, text)
+    reader = Reader(name)
+    entries = reader.read_mapping(root, "", known=_KEYS, required=("version", "statements"))
+    if "version" in entries:
+        _read_version(reader, entries["version"][1])
+    if "sets" in entries:
+        reader.sets = _read_sets(reader, entries["sets"][1])
+    if "territories" in entries:
+        territories = _read_territories(reader, entries["territories"][1], territories)
+    statements: list[Statement] = []
+    if "statements" in entries:
+        statements = _read_statements(reader, entries["statements"][1], territories)
+    tests: list[SelfTest] = []
+    if "tests" in entries:
+        ids = frozenset(statement.id for statement in statements)
+        for item, path in _items(reader, entries["tests"][1], "tests"):
+            test = read_test(reader, item, path, ids)
+            if test is not None:
+                tests.append(test)
+    return Document(name, tuple(statements), tuple(tests)), reader.errors
+
+
+def _read_version(reader: Reader, node: Node) -> None:
+    version = reader.read_int(node, "version")
+    if version is not None and version != FORMAT_VERSION:
+        reader.note(node, "version", f"{FORMAT_VERSION}, the only version of this format")
+
+
+def _read_sets(reader: Reader, node: Node) -> dict[str, Table[str, tuple[Scalar, ...]]]:
+    sets: dict[str, Table[str, tuple[Scalar, ...]]] = {}
+    for kind, (_, value) in reader.read_mapping(node, "sets", known=_SET_KINDS).items():
+        path = join("sets", kind)
+        if not isinstance(value, Mapping):
+            reader.note(value, path, "a mapping from a set's name to its list")
+            continue
+        names = [key.text for key, _ in value.entries]
+        table: dict[str, tuple[Scalar, ...]] = {}
+        for name, (_, members) in reader.read_mapping(value, path, known=names).items():
+            found = []
+            for item, where in reader.read_items(members, join(path, name)):
+                if isinstance(item, Scalar) and item.text and not item.text.startswith("@"):
+                    found.append(item)
+                else:
+                    reader.note(item, where, "a member, not a set or another list")
+            if not found:
+                reader.note(members, join(path, name), "at least one member")
+            table[name] = tuple(found)
+        sets[kind] = table
+    return sets
+
+
+def _read_territories(reader: Reader, node: Node, base: Territories) -> Territories:
+    tables = {}
+    for name, (_, value) in reader.read_mapping(node, "territories", known=("mainland", "overseas")).items():
+        items = reader.read_items(value, join("territories", name), kind="regions")
+        regions = [reader.read_parsed(item, path, region_of, expected="a region") for item, path in items]
+        tables[name] = [region for region in regions if region is not None]
+    try:
+        return base.extended(**tables)
+    except ValueError as exc:
+        reader.note(node, "territories", str(exc).removeprefix("expected "))
+        return base
+
+
+def _read_statements(reader: Reader, node: Node, territories: Territories) -> list[Statement]:
+    statements = []
+    lines: dict[str, int] = {}
+    for item, path in _items(reader, node, "statements"):
+        noted = len(reader.errors)
+        entries = reader.read_mapping(
+            item, path, known=_STATEMENT_KEYS, required=("id", "effect", "principals", "actions")
+        )
+        name = _read_id(reader, entries, path, lines)
+        statement = _read_statement(reader, name, item, entries, path, territories)
+        if statement is not None and len(reader.errors) == noted:
+            statements.append(statement)
+    return statements
+
+
+def _read_id(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path: str, lines: dict[str, int]) -> str:
+    if "id" not in entries:
+        return ""
+    node, where = entries["id"][1], join(path, "id")
+    name = reader.read_text(node, where, expected="an id") or ""
+    if name and not _ID.fullmatch(name):
+        reader.note(node, where, "an id of letters, digits, '.', '_' and '-'")
+    elif name in lines:
+        reader.note(node, where, "an id of its own", hint=f"also on line {lines[name]}")
+    lines.setdefault(name, node.line)
+    return name
+
+
+def _read_statement(
+    reader: Reader,
+    name: str,
+    item: Node,
+    entries: dict[str, tuple[Scalar, Node]],
+    path: str,
+    territories: Territories,
+) -> Statement | None:
+    """A statement; None when what is missing leaves nothing to build (the problem is noted already)."""
+    effect = reader.read_choice(entries["effect"][1], join(path, "effect"), Effect) if "effect" in entries else None
+    mode: Mode | None = Mode.ENFORCE
+    if "mode" in entries:
+        mode = reader.read_choice(entries["mode"][1], join(path, "mode"), Mode)
+    description: str | None = ""
+    if "description" in entries:
+        description = reader.read_text(entries["description"][1], join(path, "description"))
+    principals = _read_principals(reader, entries["principals"][1], join(path, "principals")) if (
+        "principals" in entries
+    ) else ()  # fmt: skip
+    ends = _read_ends(reader, item, entries, path)
+    copies = "source" in entries or "destination" in entries
+    actions: frozenset[str] = frozenset()
+    if "actions" in entries and ends is not None:
+        offered = COPYING_ACTIONS if copies else PLAIN_ACTIONS
+        actions = read_actions(reader, entries["actions"][1], join(path, "actions"), offered)
+    rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories) if "when" in entries else ()
+    if effect is None or mode is None or description is None or ends is None or not actions or not principals:
+        return None
+    return Statement(
+        id=name,
+        document=reader.document,
+        line=item.line,
+        effect=effect,
+        mode=mode,
+        principals=principals,
+        actions=actions,
+        resource=ends.get("resource"),
+        source=ends.get("source"),
+        destination=ends.get("destination"),
+        rules=rules,
+        description=description,
+    )
+
+
+def _read_principals(reader: Reader, node: Node, path: str) -> tuple[Pattern, ...]:
+    items = reader.read_items(node, path, kind="principals")
+    patterns = [reader.read_parsed(item, where, Pattern, expected="a principal") for item, where in items]
+    if not items:
+        reader.note(node, path, "at least one principal")
+    return tuple(pattern for pattern in patterns if pattern is not None)
+
+
+def _read_ends(
+    reader: Reader, item: Node, entries: dict[str, tuple[Scalar, Node]], path: str
+) -> dict[str, Selector] | None:
+    """The selectors by end; None after noting that they are not one resource or one pair."""
+    given = [end for end in ("resource", "source", "destination") if end in entries]
+    if given not in (["resource"], ["source", "destination"]):
+        reader.note(
+            item,
+            path,
+            "a resource, or both a source and a destination",
+            found=f"a statement with {' and '.join(given) or 'neither'}",
+            hint="operations that copy take the pair, all others a resource",
+        )
+        return None
+    ends: dict[str, Selector] = {}
+    for end in given:
+        selector = read_selector(reader, end, entries[end][1], join(path, end))
+        if selector is not None:
+            ends[end] = selector
+    return ends if len(ends) == len(given) else None
+
+
+def _read_when(reader: Reader, node: Node, path: str, copies: bool, territories: Territories) -> tuple[Rule, ...]:
+    if not isinstance(node, Mapping):
+        reader.note(node, path, f"a mapping from rule kinds to their parameters: {', '.join(sorted(KINDS))}")
+        return ()
+    rules = []
+    names = [key.text for key, _ in node.entries]
+    for name, (key, value) in reader.read_mapping(node, path, known=names).items():
+        kind = KINDS.get(name)
+        if kind is not None and kind.copies and not copies:
+            reader.note(key, join(path, name), "a rule about a resource", hint=f"{name} judges copies: give the pair")
+            continue
+        rule = read_rule(reader, name, value if kind is not None else key, join(path, name), territories)
+        if rule is not None:
+            rules.append(rule)
+    return tuple(rules)
+
+
+def _items(reader: Reader, node: Node, path: str) -> list[tuple[Node, str]]:
+    if isinstance(node, Sequence):
+        return [(item, f"{path}[{index}]") for index, item in enumerate(node.items)]
+    reader.note(node, path, "a list")
+    return []

@@ -1,0 +1,136 @@
+"""The one evaluator: it gives the verdict and, from the same run, the explanation.
+
+1. COS's own rules: broken, and nothing else is asked.
+2. Every enforced statement that names the principal and the action is judged.
+3. A deny statement that applies wins. What a deny statement cannot tell, it takes as applying.
+4. Else an allow statement that applies allows. What an allow statement cannot tell, it takes as failing.
+5. Else: deny. So do an empty set, an unknown principal and an unknown action.
+
+When a fact about the source would change the outcome, and only then, the verdict is NEEDS_FACTS; once the facts
+are marked as measured it is final. Statements in shadow mode are judged, traced and never decide, nor do they
+cause a measurement. Nothing here raises on any request; whoever calls treats an exception as a deny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.builtin import check_builtin
+from policies.decision import Decision, Effect, Fact, Mode, StatementTrace, Unknown, Verdict, Violation
+from policies.index import Index
+from policies.request import AccessRequest
+from policies.statement import Judgement, Statement
+
+MAX_VIOLATIONS = 8
+"""How many violations a decision holds; the trace has one for every candidate."""
+
+
+class Engine:
+    """A compiled, immutable list of statements, ready to decide."""
+
+    __slots__ = ("_index", "statements", "version")
+
+    def __init__(self, statements: Sequence[Statement], version: str) -> None:
+        self.statements = tuple(statements)
+        self.version = version
+        self._index = Index(self.statements)
+
+    def decide(self, request: AccessRequest) -> Decision:
+        """Judge one request against every statement that concerns it."""
+        broken = check_builtin(request)
+        if broken is not None:
+            return Decision(Verdict.DENY, self.version, violations=(broken,))
+        principal, action = request.caller.principal, request.action
+        candidates = self._index.find(principal, action)
+        if not candidates:
+            return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
+        tally = _Tally(measured=request.facts.measured)
+        for statement in candidates:
+            tally.add(statement, statement.judge(request))
+        return tally.decision(self.version)
+
+    def _nothing_granted(self, principal: str, action: str) -> Violation:
+        if not self.statements:
+            return Violation("policy", "the policy holds no statement")
+        if not self._index.names(principal):
+            return Violation("principal", f"no statement names {principal!r}")
+        return Violation("action", f"no statement about {principal!r} names {action!r}")
+
+
+class _Tally:
+    """What the statements said so far."""
+
+    __slots__ = ("_allow", "_allow_needs", "_deny", "_deny_needs", "_failed", "_measured", "_trace")
+
+    def __init__(self, *, measured: bool) -> None:
+        self._measured = measured
+        self._allow: Statement | None = None
+        self._deny: Statement | None = None
+        self._allow_needs: frozenset[Fact] = frozenset()
+        self._deny_needs: frozenset[Fact] = frozenset()
+        self._failed: list[tuple[int, Judgement]] = []
+        """Enforced allow statements that failed, with how far they got."""
+        self._trace: list[StatementTrace] = []
+
+    def add(self, statement: Statement, judgement: Judgement | None) -> None:
+        enforced = statement.mode is Mode.ENFORCE
+        if judgement is None:
+            self._trace.append(statement.matched)
+            if enforced:
+                self._apply(statement)
+            return
+        first = judgement.violations[0] if judgement.violations else judgement.unknowns[0].violation
+        needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
+        applies = statement.effect is Effect.DENY and not judgement.violations and not needs
+        self._trace.append(statement.trace(first, matched=applies))
+        if not enforced:
+            return
+        if applies:
+            self._apply(statement)
+        elif statement.effect is Effect.DENY:
+            self._deny_needs |= needs
+        elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
+            self._allow_needs |= needs
+        else:
+            self._failed.append((judgement.passed, judgement))
+
+    def decision(self, version: str) -> Decision:
+        trace = tuple(self._trace)
+        if self._deny is not None:
+            deny = self._deny
+            return Decision(Verdict.DENY, version, deny.id, deny.document, (_denial(deny),), trace)
+        if self._allow is not None:
+            if self._deny_needs:
+                return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=self._deny_needs)
+            return Decision(Verdict.ALLOW, version, self._allow.id, self._allow.document, (), trace)
+        if self._allow_needs:
+            return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=self._allow_needs | self._deny_needs)
+        return Decision(Verdict.DENY, version, violations=self._violations(), trace=trace)
+
+    def _apply(self, statement: Statement) -> None:
+        if statement.effect is Effect.DENY:
+            self._deny = self._deny or statement
+        else:
+            self._allow = self._allow or statement
+
+    def _needs(self, unknowns: tuple[Unknown, ...]) -> frozenset[Fact]:
+        """The facts still worth measuring."""
+        if self._measured:
+            return frozenset()
+        return frozenset(unknown.fact for unknown in unknowns if unknown.fact is not None)
+
+    def _violations(self) -> tuple[Violation, ...]:
+        """Everything the nearest allow statement holds against the request, then what stopped the others."""
+        if not self._failed:
+            return (Violation("action", "no statement allows this, it is only named in shadow or deny statements"),)
+        ordered = sorted(self._failed, key=lambda item: -item[0])
+        nearest = ordered[0][1]
+        found = dict.fromkeys((*nearest.violations, *(unknown.violation for unknown in nearest.unknowns)))
+        for _, judgement in ordered[1:MAX_VIOLATIONS]:
+            found.setdefault((judgement.violations or (judgement.unknowns[0].violation,))[0])
+        return tuple(found)[:MAX_VIOLATIONS]
+
+
+def _denial(statement: Statement) -> Violation:
+    because = f": {statement.description}" if statement.description else ""
+    return Violation("deny", f"the statement {statement.id!r} forbids this{because}")
