@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from cos.address import Level
 from cos.errors import COSError
 from cos.request import Request
 from cos.signing import Claim, SignKeys, WindowLimits, check_coverage, check_window, verify
@@ -28,7 +29,7 @@ class Authenticator:
         self._limits = limits
         self._sign_keys = SignKeys()
 
-    def authenticate(self, request: Request, claim: Claim, *, now: float, client_address: str) -> Caller:
+    def authenticate(self, request: Request, level: Level, claim: Claim, *, now: float, client_address: str) -> Caller:
         """The caller a claim proves.
 
         `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
@@ -44,7 +45,7 @@ class Authenticator:
             raise
         if key is None:
             raise COSError("InvalidAccessKeyId")
-        check_coverage(request, claim)
+        check_coverage(request, claim, level=level)
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
         return Caller(

@@ -126,6 +126,5 @@ def _control_names(request: Request) -> frozenset[str]:
 def _enforce(context: Context, decision: Decision) -> None:
     if decision.allowed:
         return
-    code = decision.violations[0].code if decision.violations else "AccessDenied"
-    message = f"Access Denied: {decision.reason}." if code == "AccessDenied" else f"{decision.reason}."
-    raise COSError(code, message, details=(("DecisionId", context.decision_id or ""),))
+    message = f"Access Denied: {decision.reason}." if decision.code == "AccessDenied" else f"{decision.reason}."
+    raise COSError(decision.code, message, details=(("DecisionId", context.decision_id or ""),))

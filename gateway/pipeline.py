@@ -102,7 +102,7 @@ class Pipeline:
 
         # 5  … and is proved, or nothing further happens.
         caller = context.caller = self._authenticator.authenticate(
-            request, claim, now=now, client_address=exchange.client_address
+            request, address.level, claim, now=now, client_address=exchange.client_address
         )
 
         # 6  Only so much at once, in all and for one principal.

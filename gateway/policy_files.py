@@ -14,7 +14,7 @@ from policies.document import DocumentSource
 from policies.policy_set import PolicyErrors, PolicySet, load_policies
 
 from policies.decision import Decision
-from policies.regions import RegionTable
+from policies.regions import Territories
 from policies.request import AccessRequest
 
 _log = structlog.get_logger("gateway.policies")
@@ -23,9 +23,9 @@ _log = structlog.get_logger("gateway.policies")
 class PolicyFiles:
     """Implements ports.Policies over `*.yaml` files."""
 
-    def __init__(self, paths: Sequence[Path], *, regions: RegionTable) -> None:
+    def __init__(self, paths: Sequence[Path], *, territories: Territories) -> None:
         self._paths = paths
-        self._regions = regions
+        self._territories = territories
         self._active: PolicySet | None = None
         self.failed_reloads = 0
         self.state = "not loaded"
@@ -44,7 +44,7 @@ class PolicyFiles:
 
     def load(self) -> None:
         """Read, validate and test every document, then make them the active set. Raises PolicyErrors."""
-        loaded = load_policies(read_documents(self._paths), regions=self._regions)
+        loaded = load_policies(read_documents(self._paths), territories=self._territories)
         self._active = loaded
         self.healthy = True
         self.state = f"version {loaded.version}"
@@ -65,11 +65,17 @@ class PolicyFiles:
 
 def read_documents(paths: Sequence[Path]) -> list[DocumentSource]:
     """Every document the paths name; of a folder each `*.yaml` in name order. Raises PolicyErrors."""
-    sources = []
+    sources: list[DocumentSource] = []
+    errors: list[DocumentError] = []
     for path in paths:
         for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
             try:
                 sources.append(DocumentSource(name=str(file), text=file.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
-                raise PolicyErrors.unreadable(str(file), str(error)) from error
+            except OSError as error:
+                found = error.strerror or "an unreadable file"
+                errors.append(DocumentError(str(file), 1, 1, "", found, "a policy document"))
+            except UnicodeDecodeError as error:
+                errors.append(DocumentError(str(file), 1, 1, "", f"byte {error.start} is not UTF-8", "UTF-8 text"))
+    if errors:
+        raise PolicyErrors(errors)
     return sources

@@ -128,7 +128,8 @@ class _DataProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or not HTTP to us, like any other refusal, and close."""
-        if self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started:
+        if self._requests:
+            # An answer is being written on this connection; a second one must not be mixed into it.
             self.transport.close()
             return
         request_id = new_request_id()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cos.address import Domains
 from cos.signing import WindowLimits
+from cos.values import Bucket, Region
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
@@ -29,8 +30,9 @@ from gateway.settings import Durability, Settings
 from gateway.stores.buckets import ConfiguredBuckets
 from gateway.stores.database import Database
 from gateway.telemetry import Telemetry
-from gateway.upstreams.http import open_upstream
+from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.settings import PoolLimits, Timeouts, TransportKind, UpstreamSettings
+from policies.regions import Territories
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises PolicyErrors, MasterKeyError, RecordExists and PortError; then nothing is left open.
     """
     async with AsyncExitStack() as stack:
-        policies = PolicyFiles(settings.policies.paths, regions=settings.regions)
+        policies = PolicyFiles(settings.policies.paths, territories=territories(settings))
         policies.load()
         audit = JsonLinesAuditLog(settings.audit.path, sync=settings.audit.durability is Durability.DISK)
         stack.push_async_callback(audit.aclose)
@@ -84,7 +86,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await watch.refresh()
         keys.ensure_no_duplicates()
         credentials.ensure_no_duplicates()
-        upstream = open_upstream(_upstream_settings(settings))
+        upstream = HttpUpstream(_upstream_settings(settings))
         stack.push_async_callback(upstream.aclose)
         telemetry = Telemetry()
         forwarder = Forwarder(credentials, upstream)
@@ -134,6 +136,13 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
+def territories(settings: Settings) -> Territories:
+    """Which territory each known region is in, with those the settings add."""
+    return Territories().extended(
+        mainland=map(Region, settings.regions.mainland), overseas=map(Region, settings.regions.overseas)
+    )
+
+
 def _window_limits(settings: Settings) -> WindowLimits:
     return WindowLimits(
         skew_seconds=settings.signature.skew_seconds,
@@ -144,7 +153,9 @@ def _window_limits(settings: Settings) -> WindowLimits:
 
 def _bucket_records(settings: Settings) -> list[BucketRecord]:
     return [
-        BucketRecord(name=bucket.name, region=bucket.region, account=bucket.account, credential=bucket.credential)
+        BucketRecord(
+            name=Bucket(bucket.name), region=Region(bucket.region), account=bucket.account, credential=bucket.credential
+        )
         for bucket in settings.buckets
     ]
 
@@ -196,4 +207,5 @@ def _upstream_settings(settings: Settings) -> UpstreamSettings:
             max_idle_seconds=chosen.keepalive_seconds,
         ),
         ca_file=chosen.ca_file,
+        allow_private=chosen.allow_private_addresses,
     )
