@@ -20,14 +20,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cos.values import Bucket, appid_of
-from gateway.configuration.checks import contradictions, read_secret_file
+from gateway.configuration.checks import contradictions
 from gateway.configuration.errors import (
-    Location,
     SettingsError,
     SettingsErrors,
     render_key,
     translate,
 )
+from gateway.configuration.secret_files import read_secret_files
 from gateway.configuration.sources import (
     Layer,
     lay_over,
@@ -39,11 +39,10 @@ from gateway.configuration.types import (
     Account,
     BucketName,
     Count,
+    Domain,
     Endpoint,
-    HostName,
     Network,
     Port,
-    Principal,
     RegionName,
     Seconds,
     SecretText,
@@ -51,7 +50,6 @@ from gateway.configuration.types import (
     WholeSeconds,
 )
 from gateway.ports import KeyState
-from gateway.secret import Secret
 
 __all__ = ["IN_MEMORY", "Settings", "SettingsError", "SettingsErrors", "load_settings"]
 
@@ -106,10 +104,12 @@ class DataSettings(Group):
     """Address to listen on; 0.0.0.0 for all."""
     port: Port = 8080
     """Port to listen on; 0 takes any free one."""
-    domains: tuple[HostName, ...] = ("localhost", "127.0.0.1")
+    domains: tuple[Domain, ...] = ("localhost", "127.0.0.1")
     """Host names of the gateway: `<bucket>.<domain>` and `<domain>/<bucket>` are understood. No ports."""
     max_in_flight: Count = 1024
     """Requests handled at once; one more is answered 503 SlowDown at once."""
+    max_in_flight_per_principal: Count = 512
+    """The same for one principal, so that none can take every place."""
     header_timeout_seconds: Seconds = 10.0
     """How long a client may take to send its request head."""
     body_idle_timeout_seconds: Seconds = 30.0
@@ -152,6 +152,8 @@ class UpstreamSettings(Group):
     """How long an idle connection is kept; shorter than the other side's."""
     ca_file: Path | None = None
     """Certificate authorities in PEM; null: the system's."""
+    allow_private_addresses: bool = False
+    """Connect to COS host names that resolve to private addresses, as they do inside Tencent Cloud."""
     unsafe_allow_http: bool = False
     """Allow plain http to an endpoint that is not a loopback address."""
 
@@ -260,7 +262,7 @@ class KeySettings(Group):
     """Its secret, inline."""
     secret_file: Path | None = None
     """File that holds the secret."""
-    principal: Principal
+    principal: Text
     """Who the key proves: `team:media`."""
     state: KeyState = KeyState.ACTIVE
     """`active` or `disabled`."""
@@ -356,31 +358,7 @@ def load_settings(
         SettingsError(layer.mark_of(wrong.location), render_key(wrong.location), *wrong[1:])
         for wrong in contradictions(settings, layer)
     ]
-    settings, unreadable = _with_secrets_read(settings, layer)
+    settings, unreadable = read_secret_files(settings, layer)
     if errors := [*layer.errors, *errors, *unreadable]:
         raise SettingsErrors(errors)
     return settings
-
-
-def _with_secrets_read(settings: Settings, layer: Layer) -> tuple[Settings, list[SettingsError]]:
-    """Credentials and keys with the secrets their files hold."""
-    errors: list[SettingsError] = []
-
-    def read(file: Path | None, location: Location) -> Secret | None:
-        secret = None if file is None else read_secret_file(file)
-        if isinstance(secret, str):
-            errors.append(SettingsError(layer.mark_of(location), render_key(location), secret, "a file with a secret"))
-            return None
-        return secret
-
-    credentials = tuple(
-        item.model_copy(
-            update={"secret_key": item.secret_key or read(item.secret_key_file, ("credentials", i, "secret_key_file"))}
-        )
-        for i, item in enumerate(settings.credentials)
-    )
-    keys = tuple(
-        item.model_copy(update={"secret": item.secret or read(item.secret_file, ("keys", i, "secret_file"))})
-        for i, item in enumerate(settings.keys)
-    )
-    return settings.model_copy(update={"credentials": credentials, "keys": keys}), errors

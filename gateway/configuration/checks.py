@@ -1,7 +1,4 @@
-"""What one field cannot see: settings that contradict each other, and choices production refuses.
-
-Also where secret files are read, so that the rest of the gateway finds a secret in one place only.
-"""
+"""What one field cannot see: settings that contradict each other, and choices production refuses."""
 
 from __future__ import annotations
 
@@ -19,10 +16,6 @@ from gateway.secret import Secret
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
-
-MAX_SECRET_FILE_BYTES = 64 * 1024
-_OTHERS = 0o007
-_GROUP_WRITE = 0o020
 
 
 class Contradiction(NamedTuple):
@@ -42,25 +35,6 @@ def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
     yield from _secrets(settings, layer)
     if settings.environment == "production":
         yield from _production(settings, layer)
-
-
-def read_secret_file(path: Path) -> Secret | str:
-    """The one line a secret file holds, or why it cannot be used. Files others may read or write are refused."""
-    try:
-        mode = path.stat().st_mode
-        if mode & (_OTHERS | _GROUP_WRITE):
-            return f"{path} with mode {mode & 0o777:04o}, which others may read or change: chmod 0600 it"
-        with path.open("rb") as file:
-            raw = file.read(MAX_SECRET_FILE_BYTES + 1)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    try:
-        text = raw.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        return f"{path} with bytes that are not UTF-8"
-    if not text or len(raw) > MAX_SECRET_FILE_BYTES or not text.isprintable():
-        return f"{path}, which is empty, too long or more than one line"
-    return Secret(text)
 
 
 def is_loopback(host: str) -> bool:

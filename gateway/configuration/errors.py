@@ -6,7 +6,7 @@ must not end in a log.
 
 from __future__ import annotations
 
-import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from gateway.secret import Secret
+from policies.problems import did_you_mean
 
 Location = tuple[str | int, ...]
 """The way to a value: `("buckets", 0, "region")`."""
 
 _MAX_FOUND_CHARACTERS = 60
+_PASSWORD = re.compile(r"//[^/@]*@")
 _TIME = "a time with its zone, such as 2027-01-01T00:00:00Z"
 _EXPECTATIONS = {
     "bool_parsing": "true or false",
@@ -88,12 +90,6 @@ def render_key(location: Location) -> str:
     return text
 
 
-def suggest(name: str, known: Iterable[str]) -> str | None:
-    """A hint naming the known word nearest to `name`, None when nothing is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else None
-
-
 def translate(model: type[BaseModel], problem: Mapping[str, Any], mark: Mark) -> SettingsError:
     """One of pydantic's errors (an item of `ValidationError.errors()`) in our words."""
     location: Location = problem["loc"]
@@ -106,7 +102,7 @@ def translate(model: type[BaseModel], problem: Mapping[str, Any], mark: Mark) ->
             render_key(location),
             "an unknown key",
             f"one of {', '.join(sorted(known))}" if known else "no such key",
-            suggest(str(location[-1]), known),
+            did_you_mean(str(location[-1]), known) or None,
         )
     found = "nothing" if kind == "missing" else describe(model, location, problem.get("input"))
     return SettingsError(mark, render_key(location), found, _expectation(kind, context, problem["msg"]))
@@ -124,12 +120,16 @@ def describe(model: type[BaseModel], location: Location, value: object) -> str:
             return "a mapping"
         case Sequence() if not isinstance(value, str):
             return "a list"
-        case bool():
-            return str(value).lower()
-        case _ if annotation is None or _model_in(annotation) or Secret in _members(annotation):
+        case _ if not _may_be_shown(annotation):
             return "text" if isinstance(value, str) else "a number"
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = _PASSWORD.sub("//***@", repr(value))
     return text if len(text) <= _MAX_FOUND_CHARACTERS else f"{text[:_MAX_FOUND_CHARACTERS]}…"
+
+
+def _may_be_shown(annotation: Any) -> bool:
+    """Whether a single value belongs there and is no secret."""
+    members = _members(annotation)
+    return not (annotation is None or _model_in(annotation) or Secret in members or any(map(get_origin, members)))
 
 
 def known_keys(model: type[BaseModel], location: Location) -> frozenset[str]:

@@ -6,23 +6,25 @@ by key and everything else is replaced as a whole, so a list is never half from 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from gateway.configuration.errors import Location, Mark, SettingsError, known_keys, render_key, suggest
+from gateway.configuration.errors import Location, Mark, SettingsError, known_keys, render_key
+from policies import nodes
+from policies.nodes import parse_nodes
+from policies.problems import PolicyErrors, did_you_mean
 
 ENVIRONMENT_PREFIX = "COSGW_"
 CONFIG_VARIABLE = "COSGW_CONFIG"
 """Names the configuration file for the command line; it is not a setting."""
 MAX_FILE_BYTES = 4 * 1024 * 1024
-MAX_DEPTH = 16
 
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _ALIASES = {"COSGW_MASTER_KEY": "COSGW_MASTER_KEY__VALUE", "COSGW_MASTER_KEY_FILE": "COSGW_MASTER_KEY__FILE"}
 
 
@@ -72,97 +74,61 @@ def _merge(
 
 
 def read_file_layer(path: Path) -> Layer:
-    """A YAML file, with the line of every key. Aliases, tags and duplicate keys are refused."""
+    """A YAML file, with the line of every key. Values stay text, to be read as what their field wants."""
     layer = Layer(marks={(): Mark(str(path), in_file=True)})
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-        if len(raw) > MAX_FILE_BYTES:
-            return _fail(layer, path, None, f"more than {MAX_FILE_BYTES} bytes", "a smaller file")
-        text = raw.decode("utf-8")
     except FileNotFoundError:
         return _fail(layer, path, None, "no file", "a configuration file", "name it with --config")
     except OSError as error:
         return _fail(layer, path, None, f"{error.strerror}", "a readable file")
+    if len(raw) > MAX_FILE_BYTES:
+        return _fail(layer, path, None, f"more than {MAX_FILE_BYTES} bytes", "a smaller file")
+    try:
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return _fail(layer, path, raw[: error.start].count(b"\n") + 1, "bytes that are not UTF-8", "UTF-8 text")
-    loader = _PlainLoader(text)
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        return layer
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return layer
-        if not isinstance(node, yaml.MappingNode):
-            return _fail(layer, path, _line(node), "no mapping", "keys and values")
-        values = _read_mapping(loader, node, (), layer, str(path))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        return _fail(layer, path, line, f"{error.problem}", "YAML")
-    except yaml.YAMLError as error:
-        return _fail(layer, path, None, f"{type(error).__name__}: {error}".splitlines()[0], "YAML")
-    except ValueError as error:
-        return _fail(layer, path, None, f"{error}", "a value YAML can represent")
-    finally:
-        loader.dispose()
+        root = parse_nodes(str(path), text)
+    except PolicyErrors as broken:
+        for problem in broken.errors:
+            _fail(layer, path, problem.line, problem.found, problem.expected, problem.hint or None)
+        return layer
+    if not isinstance(root, nodes.Mapping):
+        return _fail(layer, path, root.line, f"{root}", "a mapping of keys to values")
+    values = _read_mapping(root, (), layer, str(path))
     # A group whose every line is commented out is null to YAML; to a reader it is a group left at its defaults.
     layer.values = {key: value for key, value in values.items() if value is not None}
     return layer
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML of bounded depth and without aliases: they allow bombs, and a reader cannot see what they repeat."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
-        mark: yaml.Mark = event.start_mark
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="an alias, which is not allowed", problem_mark=mark)
-        if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"more than {MAX_DEPTH} levels", problem_mark=mark)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-def _read_mapping(
-    loader: _PlainLoader, node: yaml.MappingNode, location: Location, layer: Layer, source: str
-) -> dict[str, Any]:
+def _read_mapping(node: nodes.Mapping, location: Location, layer: Layer, source: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
-        mark = Mark(source, _line(key_node), in_file=True)
-        if not isinstance(key, str):
-            layer.errors.append(SettingsError(mark, render_key(location), f"the key {key_node.value!r}", "a text key"))
-            continue
-        here = (*location, key)
-        if key in values:
-            first = layer.marks[here].line
-            layer.errors.append(
-                SettingsError(mark, render_key(here), "a duplicate key", f"the key once; it stands on line {first}")
-            )
+    for key, value in node.entries:
+        mark = Mark(source, key.line, in_file=True)
+        here = (*location, key.text)
+        if key.text in values:
+            first = f"it stands on line {layer.marks[here].line}"
+            layer.errors.append(SettingsError(mark, render_key(here), "a repeated key", "each key once", first))
             continue
         layer.marks[here] = mark
-        values[key] = _read_node(loader, value_node, here, layer, source)
+        values[key.text] = _read_node(value, here, layer, source)
     return values
 
 
-def _read_node(loader: _PlainLoader, node: yaml.Node, location: Location, layer: Layer, source: str) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return _read_mapping(loader, node, location, layer, source)
-    if isinstance(node, yaml.SequenceNode):
+def _read_node(node: nodes.Node, location: Location, layer: Layer, source: str) -> Any:
+    if isinstance(node, nodes.Mapping):
+        return _read_mapping(node, location, layer, source)
+    if isinstance(node, nodes.Sequence):
         items = []
-        for index, item in enumerate(node.value):
-            layer.marks[(*location, index)] = Mark(source, _line(item), in_file=True)
-            items.append(_read_node(loader, item, (*location, index), layer, source))
+        for index, item in enumerate(node.items):
+            layer.marks[(*location, index)] = Mark(source, item.line, in_file=True)
+            items.append(_read_node(item, (*location, index), layer, source))
         return items
-    value: Hashable = loader.construct_object(node)
-    return value
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    return None if node.plain and node.text in _NULLS else node.text
 
 
 def _fail(layer: Layer, path: Path, line: int | None, found: str, expected: str, hint: str | None = None) -> Layer:
@@ -213,7 +179,7 @@ def _unknown_variable(settings: type[BaseSettings], name: str, location: tuple[s
     for depth, step in enumerate(location):
         known = known_keys(settings, location[:depth])
         if step not in known:
-            hint = suggest(step, known)
+            hint = did_you_mean(step, known) or None
             return SettingsError(Mark("environment"), name, "an unknown variable", "the name of a setting", hint)
     return None
 

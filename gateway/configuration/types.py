@@ -11,14 +11,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from cos.address import Domains
 from cos.errors import COSError
 from cos.values import parse_bucket, parse_region
 from gateway.secret import Secret
-
-_LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 def expected(text: str) -> PydanticCustomError:
@@ -26,22 +25,10 @@ def expected(text: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "{expected}", {"expected": text})
 
 
-def _not_bool(value: Any) -> Any:
-    # YAML's `yes` and `on` are booleans, which pydantic would take for the numbers 1 and 0.
-    if isinstance(value, bool):
-        raise expected("a number")
-    return value
-
-
 def _one_line(value: str) -> str:
     if not value or not value.isprintable() or value != value.strip():
         raise expected("one line of text without spaces around it")
     return value
-
-
-def _digits_as_text(value: Any) -> Any:
-    # An APPID written without quotes is a number to YAML.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _account(value: str) -> str:
@@ -60,19 +47,11 @@ def _cos_value(parse: Callable[[str], str], text: str) -> Callable[[str], str]:
     return check
 
 
-def _host_name(value: str) -> str:
-    name = value.lower()
-    labels = name.split(".")
-    if len(name) > 253 or not all(label and set(label) <= _LABEL_CHARACTERS for label in labels):
-        raise expected("a host name without scheme, port or trailing dot")
-    return name
-
-
-def _principal(value: str) -> str:
-    kind, separator, name = value.partition(":")
-    if not (separator and kind and name) or any(character.isspace() for character in value):
-        raise expected("a principal with its kind, such as team:media")
-    return value
+def _domain(value: str) -> str:
+    try:
+        return Domains((value.lower(),)).gateway[0]
+    except ValueError:
+        raise expected("a host name such as cos.example.com, without scheme or port") from None
 
 
 def _endpoint(value: str) -> str:
@@ -100,22 +79,21 @@ def _secret(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
-        raise expected("a secret: one line of text, in quotes if it looks like a number")
+        raise expected("a secret: one line of text without spaces around it")
     return Secret(value)
 
 
-Port = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65535)]
-Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=1_000_000)]
-Seconds = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
-WholeSeconds = Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=366 * 86400)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
+WholeSeconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 Text = Annotated[str, AfterValidator(_one_line)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Account = Annotated[str, BeforeValidator(_digits_as_text), AfterValidator(_account)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Account = Annotated[str, AfterValidator(_account)]
 BucketName = Annotated[
     str, AfterValidator(_cos_value(parse_bucket, "a bucket name with its APPID, such as examplebucket-1250000000"))
 ]
 RegionName = Annotated[str, AfterValidator(_cos_value(parse_region, "a region such as ap-guangzhou"))]
-Principal = Annotated[str, AfterValidator(_principal)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Network = Annotated[
     IPv4Network | IPv6Network, PlainValidator(_network), PlainSerializer(str), WithJsonSchema({"type": "string"})
