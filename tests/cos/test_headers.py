@@ -1,0 +1,56 @@
+"""The header multi-map."""
+
+from __future__ import annotations
+
+import pytest
+
+from cos.errors import COSError
+from cos.headers import Headers
+
+HEADERS = Headers([(b"Host", b" a "), (b"X-Cos-Meta-R", b"two"), (b"x-cos-meta-r", b"one"), (b"x-empty", b"")])
+
+
+def test_names_are_lower_case_and_values_lose_surrounding_white_space() -> None:
+    assert HEADERS.get(b"host") == b"a"
+    assert b"Host" not in HEADERS
+    assert HEADERS.fields[1] == (b"x-cos-meta-r", b"two")
+
+
+def test_repeats_are_kept_in_order() -> None:
+    assert HEADERS.get_all(b"x-cos-meta-r") == [b"two", b"one"]
+    assert list(HEADERS.names()) == [b"host", b"x-cos-meta-r", b"x-empty"]
+    assert len(HEADERS) == 4
+
+
+def test_a_third_repeat_is_kept() -> None:
+    assert Headers([(b"a", b"1"), (b"a", b"2"), (b"a", b"3")]).get_all(b"a") == [b"1", b"2", b"3"]
+
+
+def test_changing_the_answer_does_not_change_the_headers() -> None:
+    HEADERS.get_all(b"x-cos-meta-r").append(b"three")
+    assert HEADERS.get_all(b"x-cos-meta-r") == [b"two", b"one"]
+
+
+def test_absent_and_empty_are_different() -> None:
+    assert HEADERS.get(b"x-absent") is None
+    assert HEADERS.get_all(b"x-absent") == []
+    assert HEADERS.get(b"x-empty") == b""
+    assert HEADERS.text(b"x-absent") is None
+    assert HEADERS.text(b"x-empty") == ""
+
+
+def test_one_value_of_a_repeated_field_is_refused() -> None:
+    with pytest.raises(COSError) as caught:
+        HEADERS.get(b"x-cos-meta-r")
+    assert caught.value.code == "InvalidRequest"
+
+
+@pytest.mark.parametrize("value", [b"\xa0", "中".encode(), b"a\x00", b"a\x1b[0m", b"a\tb"])
+def test_text_is_printable_ascii(value: bytes) -> None:
+    with pytest.raises(COSError) as caught:
+        Headers([(b"a", value)]).text(b"a")
+    assert caught.value.code == "InvalidRequest"
+
+
+def test_values_are_never_printed() -> None:
+    assert "s3cret" not in repr(Headers([(b"authorization", b"s3cret")]))

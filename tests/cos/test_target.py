@@ -1,0 +1,147 @@
+"""The request target ⇄ path and query."""
+
+from __future__ import annotations
+
+import pytest
+
+from cos.errors import COSError
+from cos.target import (
+    MAX_TARGET_BYTES,
+    Parameter,
+    parse_query,
+    parse_target,
+    percent_decode,
+    percent_encode,
+    render_path,
+    render_query,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        pytest.param(b"/", b"/", id="root"),
+        pytest.param(b"/a%2F%2Fb%2F.%2Fc%2F..%2Fd%2F", b"/a//b/./c/../d/", id="go-slashes"),
+        pytest.param(b"/a/../b/./c//d", b"/a/../b/./c//d", id="never-normalised"),
+        pytest.param(b"//a", b"//a", id="leading-double-slash"),
+        pytest.param(b"/a+b", b"/a+b", id="plus-is-literal"),
+        pytest.param(b"/%2541", b"/%41", id="decoded-once"),
+        pytest.param(b"/%3Facl", b"/?acl", id="encoded-question-mark"),
+        pytest.param(b"/a;b=c", b"/a;b=c", id="no-path-parameters"),
+        pytest.param(b"/%ff%00", b"/\xff\x00", id="bytes-are-judged-later"),
+    ],
+)
+def test_path_is_decoded_once_and_never_normalised(raw: bytes, path: bytes) -> None:
+    target = parse_target(raw)
+    assert (target.path, target.raw, target.query) == (path, raw, ())
+
+
+@pytest.mark.parametrize(
+    ("raw", "query"),
+    [
+        pytest.param(b"acl", [("acl", "")], id="no-value"),
+        pytest.param(b"acl=", [("acl", "")], id="empty-value"),
+        pytest.param(b"a=1&b=2", [("a", "1"), ("b", "2")], id="order"),
+        pytest.param(b"x=b&x=a", [("x", "b"), ("x", "a")], id="repeats"),
+        pytest.param(b"p=%E4%B8%AD+a%2F", [("p", "中 a/")], id="plus-is-space"),
+        pytest.param(b"p=a%2Bb", [("p", "a+b")], id="encoded-plus"),
+        pytest.param(b"t=TOK/en+1==", [("t", "TOK/en 1==")], id="raw-equals"),
+        pytest.param(b"a=1;b=2", [("a", "1;b=2")], id="semicolon-separates-nothing"),
+        pytest.param(b"&a=1&&", [("a", "1")], id="empty-pieces"),
+        pytest.param(b"a?b", [("a?b", "")], id="second-question-mark"),
+    ],
+)
+def test_query_is_split_at_ampersands_then_decoded(raw: bytes, query: list[tuple[str, str]]) -> None:
+    assert parse_query(raw) == tuple(Parameter(*pair) for pair in query)
+    assert parse_target(b"/k?" + raw).query == parse_query(raw)
+
+
+def test_values_of_a_parameter() -> None:
+    target = parse_target(b"/?x=b&x=a&y=")
+    assert target.values("x") == ["b", "a"]
+    assert (target.value("x"), target.value("y"), target.value("X")) == ("b", "", None)
+
+
+@pytest.mark.parametrize(
+    ("raw", "scheme", "authority", "path"),
+    [
+        (b"http://host/k", "http", "host", b"/k"),
+        (b"HTTPS://Host:443/k?a", "https", "host:443", b"/k"),
+        (b"http://host", "http", "host", b"/"),
+        (b"http://host?a", "http", "host", b"/"),
+    ],
+)
+def test_absolute_form_names_the_host(raw: bytes, scheme: str, authority: str, path: bytes) -> None:
+    target = parse_target(raw)
+    assert (target.scheme, target.authority, target.path) == (scheme, authority, path)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"*", id="asterisk"),
+        pytest.param(b"k", id="no-slash"),
+        pytest.param(b"?a", id="query-only"),
+        pytest.param(b"@evil.com/x", id="user-information"),
+        pytest.param(b"127.0.0.1:22", id="authority-form"),
+        pytest.param(b"ftp://host/k", id="other-scheme"),
+        pytest.param(b"http:///k", id="no-host"),
+        pytest.param(b"http://a@b/k", id="user-in-authority"),
+        pytest.param(b"http:/host/k", id="one-slash"),
+        pytest.param(b"/k#f", id="fragment"),
+        pytest.param(b"/k k", id="space"),
+        pytest.param(b"/k\t", id="tab"),
+        pytest.param(b"/k\x00", id="nul"),
+        pytest.param(b"/k\x7f", id="delete"),
+        pytest.param("/中".encode(), id="not-ascii"),
+        pytest.param(b"/%", id="lone-percent"),
+        pytest.param(b"/%4", id="half-escape"),
+        pytest.param(b"/%zz", id="bad-escape"),
+        pytest.param(b"/%+1", id="sign-is-no-digit"),
+        pytest.param(b"/k?a=%", id="lone-percent-in-query"),
+        pytest.param(b"/k?=v", id="parameter-without-name"),
+        pytest.param(b"/k?a=%ff", id="query-not-utf-8"),
+        pytest.param(b"/k?a=%00", id="nul-in-query"),
+        pytest.param(b"/k?response-content-type=a%0d%0aSet-Cookie:b", id="header-injection"),
+        pytest.param(b"/k?a%0a=", id="line-feed-in-name"),
+        pytest.param(b"/k?" + b"&".join(b"p%d" % i for i in range(101)), id="101-parameters"),
+        pytest.param(b"/" + b"k" * MAX_TARGET_BYTES, id="too-long"),
+    ],
+)
+def test_other_targets_are_refused(raw: bytes) -> None:
+    with pytest.raises(COSError) as caught:
+        parse_target(raw)
+    assert (caught.value.code, caught.value.status) == ("InvalidURI", 400)
+
+
+def test_limits_are_inclusive() -> None:
+    assert len(parse_target(b"/k?" + b"&".join(b"p%d" % i for i in range(100))).query) == 100
+    assert len(parse_target(b"/" + b"k" * (MAX_TARGET_BYTES - 1)).path) == MAX_TARGET_BYTES
+
+
+@pytest.mark.parametrize(
+    ("path", "rendered"),
+    [
+        (b"/", b"/"),
+        (b"/a b+c", b"/a%20b%2Bc"),
+        ("/中/~".encode(), b"/%E4%B8%AD/~"),
+        (b"/./../a", b"/.%2F..%2Fa"),
+        (b"//a", b"//a"),
+        (b"/a?b#c%", b"/a%3Fb%23c%25"),
+        (b"/!'()*", b"/%21%27%28%29%2A"),
+    ],
+)
+def test_rendered_path_has_one_spelling(path: bytes, rendered: bytes) -> None:
+    assert render_path(path) == rendered
+
+
+def test_rendered_query_has_one_spelling() -> None:
+    assert render_query(parse_query(b"acl&p=%e4%b8%ad+a%2f")) == b"acl=&p=%E4%B8%AD%20a%2F"
+    assert render_query(()) == b""
+
+
+def test_percent_encoding_is_rfc_3986() -> None:
+    assert percent_encode("AZaz09-_.~") == "AZaz09-_.~"
+    assert percent_encode(" /*!'()中") == "%20%2F%2A%21%27%28%29%E4%B8%AD"
+    assert percent_decode(b"%2f+%2B") == b"/++"
