@@ -5,12 +5,12 @@ The order for a received request is `read_claim`, `verify`, `check_window`, `che
 
 from cos.signing.claim import Carrier, Claim, QSignTerms, Scheme, Scope, SigV4Terms, Window
 from cos.signing.coverage import check_coverage
-from cos.signing.dispatch import read_claim, sign, verify
+from cos.signing.dispatch import presign, read_claim, sign, verify
 from cos.signing.sign_keys import SignKeys
 from cos.signing.window import EXPIRED_MESSAGE, WindowLimits, check_window
 
 __all__ = [
     "Scheme", "Carrier", "Window", "Scope", "QSignTerms", "SigV4Terms", "Claim",
-    "read_claim", "verify", "sign", "check_window", "check_coverage",
+    "read_claim", "verify", "sign", "presign", "check_window", "check_coverage",
     "WindowLimits", "EXPIRED_MESSAGE", "SignKeys",
 ]  # fmt: skip

@@ -75,7 +75,7 @@ class Claim:
 
     `window` is when it may be used: the intersection of sign time and key time; of SigV4 the moment and its
     expiry, or for a SigV4 header the moment alone (`start == end`). `signed_headers` and `signed_parameters`
-    are canonical names (percent-encoded, then lower-cased), as listed; `signed_parameters` None means all.
+    are the lower-case names in list order, percent-encoded in q-sign; `signed_parameters` None means all.
     """
 
     carrier: Carrier

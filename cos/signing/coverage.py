@@ -42,20 +42,17 @@ def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
 
     Raises COSError(AccessDenied), with the unsigned names in `<HeadersNotSigned>` or `<ParametersNotSigned>`.
     """
-    foreign = b"x-amz-" if claim.scheme is Scheme.Q_SIGN else b"x-cos-"
-    signed = claim.signed_headers
+    q_sign = claim.scheme is Scheme.Q_SIGN
+    foreign = b"x-amz-" if q_sign else b"x-cos-"
     missing = []
     for name in request.headers.names():
         if name.startswith(_CONTROL_PREFIXES) or name in _CONTROL_NAMES:
             if name.startswith(foreign):
                 raise COSError("AccessDenied", f"Expected no {foreign.decode()}* header under this signature.")
-            if (
-                name not in _UNSIGNED_HEADERS
-                and name.decode("latin-1") not in signed
-                and encode_name(name) not in signed
-            ):
+            listed_as = encode_name(name) if q_sign else name.decode("latin-1")
+            if listed_as not in claim.signed_headers and name not in _UNSIGNED_HEADERS:
                 missing.append(name.decode("latin-1"))
-    if missing or "host" not in signed:
+    if missing or "host" not in claim.signed_headers:
         raise COSError(
             "AccessDenied",
             "There were headers present in the request which were not signed",

@@ -8,11 +8,12 @@ from __future__ import annotations
 from cos.errors import COSError
 from cos.request import Request
 from cos.rewrite import UpstreamRequest
-from cos.signing import q_sign, q_sign_claim, q_sign_make
-from cos.signing.claim import Claim, QSignTerms, Scheme
+from cos.signing import q_sign, q_sign_claim, q_sign_make, sigv4, sigv4_claim, sigv4_make
+from cos.signing.claim import Claim, QSignTerms, Scheme, SigV4Terms
 from cos.signing.sign_keys import SignKeys
 
 _Q_SIGN_PREFIX = "q-sign-algorithm="
+_SIGV4_PREFIX = f"{sigv4.ALGORITHM} "
 
 
 def read_claim(request: Request) -> Claim:
@@ -21,28 +22,41 @@ def read_claim(request: Request) -> Claim:
     Raises COSError: AccessDenied when it is unsigned, signed twice or in a scheme not spoken here,
     InvalidArgument or InvalidRequest when a field is malformed.
     """
-    in_query = [name for name, _ in request.target.query if name in q_sign.CARRIER_PARAMETERS]
-    if b"authorization" in request.headers:
-        if in_query:
-            raise COSError("AccessDenied", "Expected a signature in the header or in the query, got both.")
-        authorization = request.headers.text(b"authorization") or ""
-        if authorization.startswith(_Q_SIGN_PREFIX):
-            return q_sign_claim.read_header_claim(request, authorization)
-        raise COSError("AccessDenied", "Expected an Authorization of q-sign-algorithm=sha1 or AWS4-HMAC-SHA256.")
-    if in_query:
+    q_sign_query = sigv4_query = False
+    for name, _ in request.target.query:
+        if name in q_sign.CARRIER_PARAMETERS:
+            q_sign_query = True
+        elif name in sigv4.CARRIER_PARAMETERS:
+            sigv4_query = True
+    in_header = b"authorization" in request.headers
+    if in_header + q_sign_query + sigv4_query > 1:
+        raise COSError("AccessDenied", "Expected one signature, in the header or in the query, got several.")
+    if q_sign_query:
         return q_sign_claim.read_query_claim(request)
-    raise COSError("AccessDenied", "Expected a signed request.")
+    if sigv4_query:
+        return sigv4_claim.read_query_claim(request)
+    if not in_header:
+        raise COSError("AccessDenied", "Expected a signed request.")
+    authorization = request.headers.text(b"authorization") or ""
+    if authorization.startswith(_Q_SIGN_PREFIX):
+        return q_sign_claim.read_header_claim(request, authorization)
+    if authorization.startswith(_SIGV4_PREFIX):
+        return sigv4_claim.read_header_claim(request, authorization)
+    raise COSError("AccessDenied", f"Expected an Authorization of {_Q_SIGN_PREFIX}sha1 or {sigv4.ALGORITHM}.")
 
 
 def verify(request: Request, claim: Claim, secret_key: str, *, sign_keys: SignKeys | None = None) -> None:
     """Prove that the request was signed with `secret_key` as claimed; constant time in the signature.
 
     `sign_keys` spares deriving the same signing key again. Raises COSError: SignatureDoesNotMatch with
-    StringToSign and FormatString as details, AccessDenied when a listed name is absent.
+    StringToSign and FormatString (or CanonicalRequest) as details, AccessDenied when a listed name is absent,
+    NotImplemented for a body in signed chunks.
     """
     match claim.terms:
-        case QSignTerms():
-            q_sign.verify(request, claim, secret_key, sign_keys)
+        case QSignTerms() as terms:
+            q_sign.verify(request, claim, terms, secret_key, sign_keys)
+        case SigV4Terms() as terms:
+            sigv4.verify(request, claim, terms, secret_key, sign_keys)
 
 
 def sign(
@@ -55,10 +69,67 @@ def sign(
     now: int,
     lifetime_seconds: int,
     region: str,
+    sign_keys: SignKeys | None = None,
 ) -> UpstreamRequest:
-    """The request with its authorization (and token) headers; `now` is Unix seconds."""
-    if scheme is not Scheme.Q_SIGN:
-        raise COSError("NotImplemented")
-    return q_sign_make.sign(
-        request, secret_id=secret_id, secret_key=secret_key, token=token, now=now, lifetime_seconds=lifetime_seconds
-    )
+    """The request with its authorization headers, in place of any it had.
+
+    `now` is Unix seconds. `lifetime_seconds` matters to Q_SIGN, `region` to SIGV4.
+    """
+    match scheme:
+        case Scheme.Q_SIGN:
+            return q_sign_make.sign(
+                request,
+                secret_id=secret_id,
+                secret_key=secret_key,
+                token=token,
+                now=now,
+                lifetime_seconds=lifetime_seconds,
+                sign_keys=sign_keys,
+            )
+        case Scheme.SIGV4:
+            return sigv4_make.sign(
+                request,
+                secret_id=secret_id,
+                secret_key=secret_key,
+                token=token,
+                now=now,
+                region=region,
+                sign_keys=sign_keys,
+            )
+
+
+def presign(
+    request: UpstreamRequest,
+    *,
+    scheme: Scheme,
+    secret_id: str,
+    secret_key: str,
+    token: str | None,
+    now: int,
+    lifetime_seconds: int,
+    region: str,
+) -> UpstreamRequest:
+    """The request with its signature in the query: `http(s)://<host><target>` is the URL.
+
+    Whoever uses the URL must send `request.headers` with it. `region` matters to SIGV4.
+    """
+    match scheme:
+        case Scheme.Q_SIGN:
+            return q_sign_make.presign(
+                request,
+                secret_id=secret_id,
+                secret_key=secret_key,
+                token=token,
+                now=now,
+                lifetime_seconds=lifetime_seconds,
+            )
+        case Scheme.SIGV4:
+            return sigv4_make.presign(
+                request,
+                secret_id=secret_id,
+                secret_key=secret_key,
+                token=token,
+                now=now,
+                lifetime_seconds=lifetime_seconds,
+                region=region,
+            )

@@ -100,6 +100,12 @@ def signature(key: str, text: str) -> str:
     return hmac.digest(key.encode(), text.encode(), "sha1").hex()
 
 
+def started_key(secret_key: str, key_time: str, sign_keys: SignKeys | None) -> hmac.HMAC:
+    """The HMAC that signs a string to sign, keyed and waiting; copy it, never update it."""
+    held = sign_keys.find(secret_key, key_time) if sign_keys is not None else None
+    return held if held is not None else hmac.new(sign_key(secret_key, key_time).encode(), digestmod="sha1")
+
+
 def post_object_string_to_sign(policy: bytes) -> str:
     """40 hex digits: the SHA-1 of the form's policy, a JSON text, before it was base64-encoded."""
     return hashlib.sha1(policy).hexdigest()  # noqa: S324  # the protocol's digest
@@ -113,16 +119,12 @@ def post_object_signature(secret_key: str, key_time: str, policy: bytes) -> str:
 # --- verification -------------------------------------------------------------------------------------------
 
 
-def verify(request: Request, claim: Claim, secret_key: str, sign_keys: SignKeys | None = None) -> None:
+def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, sign_keys: SignKeys | None) -> None:
     """Sign the request again as claimed and compare in constant time.
 
     The host matches as received or without its port. Raises COSError(SignatureDoesNotMatch, AccessDenied).
     """
-    terms = claim.terms
-    assert isinstance(terms, QSignTerms)  # noqa: S101  # the dispatcher chose this function by the terms
-    key = sign_keys.find(secret_key, terms.key_time) if sign_keys is not None else None
-    if key is None:
-        key = hmac.new(sign_key(secret_key, terms.key_time).encode(), digestmod="sha1")
+    key = started_key(secret_key, terms.key_time, sign_keys)
     parameters = http_parameters(claim.signed_parameters or (), request.target.query)
     headers: dict[str, Sequence[bytes]] = {
         name: request.headers.get_all(decode_name(name)) for name in claim.signed_headers

@@ -13,8 +13,9 @@ from dataclasses import replace
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
 from cos.signing.encoding import encode_name
+from cos.signing.presigned import with_parameters
 from cos.signing.sign_keys import SignKeys
-from cos.target import Parameter, render_query
+from cos.target import Parameter
 
 START_MARGIN_SECONDS = 60
 """Signatures start this far in the past, for a verifier whose clock is behind (the Python SDK does the same)."""
@@ -52,7 +53,7 @@ def sign(
     token: str | None,
     now: int,
     lifetime_seconds: int,
-    sign_keys: SignKeys | None = None,
+    sign_keys: SignKeys | None,
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
     headers = [field for field in request.headers if field[0] not in (b"authorization", q_sign.TOKEN_NAME.encode())]
@@ -72,22 +73,14 @@ def presign(
     token: str | None,
     now: int,
     lifetime_seconds: int,
-    sign_keys: SignKeys | None = None,
 ) -> UpstreamRequest:
     """The request with its signature, and its token when there is one (signed), in the query.
 
     Whoever uses the URL must send `request.headers` with it.
     """
     if token is not None:
-        request = _with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    return _with_parameters(
-        request, _signature_fields(request, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    )
-
-
-def _with_parameters(request: UpstreamRequest, added: tuple[Parameter, ...]) -> UpstreamRequest:
-    joint = b"&" if b"?" in request.target else b"?"
-    return replace(request, query=request.query + added, target=request.target + joint + render_query(added))
+        request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
+    return with_parameters(request, _signature_fields(request, secret_id, secret_key, now, lifetime_seconds, None))
 
 
 def _signature_fields(
@@ -113,6 +106,11 @@ def _signature_fields(
         q_sign.http_parameters(parameter_list, request.query),
         q_sign.http_headers(header_list, headers),
     )
+    key = q_sign.started_key(secret_key, window, sign_keys)
+    computed = key.copy()
+    computed.update(q_sign.string_to_sign(window, http_text).encode())
+    if sign_keys is not None:
+        sign_keys.keep(secret_key, window, key)
     return (
         Parameter("q-sign-algorithm", "sha1"),
         Parameter("q-ak", secret_id),
@@ -120,8 +118,5 @@ def _signature_fields(
         Parameter("q-key-time", window),
         Parameter("q-header-list", ";".join(header_list)),
         Parameter("q-url-param-list", ";".join(parameter_list)),
-        Parameter(
-            "q-signature",
-            q_sign.signature(q_sign.sign_key(secret_key, window), q_sign.string_to_sign(window, http_text)),
-        ),
+        Parameter("q-signature", computed.hexdigest()),
     )

@@ -1,0 +1,14 @@
+"""Adding parameters to an upstream request, in its parsed query and in its target alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cos.rewrite import UpstreamRequest
+from cos.target import Parameter, render_query
+
+
+def with_parameters(request: UpstreamRequest, added: tuple[Parameter, ...]) -> UpstreamRequest:
+    """The request with further query parameters at the end."""
+    joint = b"&" if b"?" in request.target else b"?"
+    return replace(request, query=request.query + added, target=request.target + joint + render_query(added))
