@@ -102,11 +102,6 @@ def rewrap(
     return _wrap(data_key, context, current) + parts.inner
 
 
-def master_key_id(sealed: bytes, context: SecretContext) -> str:
-    """Id of the master key that wraps a sealed secret. Raises UnopenableSecret when the bytes are no envelope."""
-    return _split(sealed, context).key_id
-
-
 class _Parts(NamedTuple):
     key_id: str
     header: bytes

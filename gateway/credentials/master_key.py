@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 MASTER_KEY_BYTES = 32
 MAX_FILE_BYTES = 4096
-ENVIRONMENT_VARIABLE = "COSGW_MASTER_KEY"
 
 # 32 random bytes hold fewer than 20 different values about once in 10^13 keys.
 _MIN_DISTINCT_BYTES = 20

@@ -7,8 +7,8 @@ StoreUnavailable; statement parameters never appear in errors.
 
 from __future__ import annotations
 
+import logging
 import os
-import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -105,11 +105,14 @@ def _store_errors(path: Path) -> Iterator[None]:
         # The driver's words ("database is locked") without the statement.
         cause = getattr(error, "orig", None) or type(error).__name__
         raise StoreUnavailable(f"The store at {path} cannot be used: {cause}.") from error
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"The store at {path} cannot be used: {error}.") from error
+    except (ValueError, TypeError) as error:
+        # What was written by hand: a state nobody knows, a text where a number belongs.
+        raise StoreUnavailable(f"The store at {path} holds a record that cannot be read: {error}.") from error
 
 
 def _engine(path: Path, busy_timeout_seconds: float) -> AsyncEngine:
+    # At level DEBUG the driver logs every statement with its parameters.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         # None: the driver begins no transaction of its own, `_begin_transaction` does.
