@@ -14,6 +14,8 @@ from policies.document import DocumentSource
 from policies.policy_set import PolicyErrors, PolicySet, load_policies
 
 from policies.decision import Decision
+from policies.loading import DocumentSource, PolicySet, load_policies
+from policies.problems import DocumentError, PolicyErrors
 from policies.regions import Territories
 from policies.request import AccessRequest
 

@@ -120,7 +120,8 @@ class Relay:
                 break
             piece = next_piece.result()
             if piece is None:
-                await self._relay_whole_result(context, operation, bytes(held), headers, exchange)
+                # Keep-alive white space has done its work; before an XML declaration it breaks the Python SDK.
+                await self._relay_whole_result(context, operation, bytes(held.lstrip()), headers, exchange)
                 return
             held += piece
             if len(held) > MAX_JUDGED_BYTES:
