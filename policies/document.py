@@ -179,8 +179,10 @@ def _read_statement(
     ends = _read_ends(reader, item, entries, path)
     copies = "source" in entries or "destination" in entries
     actions: frozenset[str] = frozenset()
-    if "actions" in entries and ends is not None:
+    if "actions" in entries:
         offered = COPYING_ACTIONS if copies else PLAIN_ACTIONS
+        if ends is None and copies == ("resource" in entries):
+            offered = COPYING_ACTIONS | PLAIN_ACTIONS
         actions = read_actions(reader, entries["actions"][1], join(path, "actions"), offered)
     rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories) if "when" in entries else ()
     if effect is None or mode is None or description is None or ends is None or not actions or not principals:
@@ -205,7 +207,7 @@ def _read_principals(reader: Reader, node: Node, path: str) -> tuple[Pattern, ..
     items = reader.read_items(node, path, kind="principals")
     patterns = [reader.read_parsed(item, where, Pattern, expected="a principal") for item, where in items]
     if not items:
-        reader.note(node, path, "at least one principal")
+        reader.note(node, path, "at least one principal", found="an empty list")
     return tuple(pattern for pattern in patterns if pattern is not None)
 
 

@@ -25,7 +25,7 @@ from policies.nodes import Mapping, Node, Sequence
 from policies.problems import did_you_mean
 from policies.reader import Reader, join
 from policies.regions import Territories
-from policies.rule import KINDS, Rule, RuleKind
+from policies.rule import KINDS, Parameter, Rule, RuleKind
 from policies.sizes import Size, parse_size
 
 
@@ -62,12 +62,21 @@ def _read_values(reader: Reader, kind: RuleKind, node: Node, path: str, territor
         name: territories for name, item in kind.parameters.items() if item.annotation is Territories
     }
     if kind.shorthand is not None and not isinstance(node, Mapping):
-        values[kind.shorthand] = read_value(reader, kind.parameters[kind.shorthand].annotation, node, path)
+        values[kind.shorthand] = _read_parameter(reader, kind.parameters[kind.shorthand], node, path)
         return values
     required = [name for name, item in written.items() if item.required]
     for name, (_, value) in reader.read_mapping(node, path, known=written, required=required).items():
-        values[name] = read_value(reader, written[name].annotation, value, join(path, name))
+        values[name] = _read_parameter(reader, written[name], value, join(path, name))
     return values
+
+
+def _read_parameter(reader: Reader, parameter: Parameter, node: Node, path: str) -> object:
+    noted = len(reader.errors)
+    value = read_value(reader, parameter.annotation, node, path)
+    if parameter.required and value in (frozenset(), ()) and len(reader.errors) == noted:
+        # A rule that lists nothing would refuse everything in an allow, and nothing in a deny.
+        reader.note(node, path, "at least one", found="an empty list")
+    return value
 
 
 def read_value(reader: Reader, annotation: object, node: Node, path: str) -> object:

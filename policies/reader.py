@@ -56,7 +56,7 @@ class Reader:
                 entries[key.text] = (key, value)
         for name in required:
             if name not in {key.text for key, _ in node.entries}:
-                self.note(node, path, f"the key {name!r}", found=f"{node} without it")
+                self.note(node, path, f"the key {name!r}", found=f"{node} without {name!r}")
         return entries
 
     def read_items(self, node: Node, path: str, *, kind: str | None = None) -> list[tuple[Node, str]]:

@@ -23,6 +23,7 @@ A test is judged by the whole set of documents, exactly as a request is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cos.byte_range import ByteRange, parse_byte_range
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
@@ -41,12 +42,13 @@ from policies.nodes import Mapping, Node, Scalar
 from policies.problems import DocumentError, did_you_mean
 from policies.reader import Reader, join
 from policies.request import AccessRequest, Caller, Facts, Resource
+from policies.rules.period import Moment
 from policies.sizes import parse_size
 
 _KEYS = ("name", "request", "expect", "reason", "statement")
 _REQUEST_KEYS = (
     "principal", "action", "resource", "source", "destination", "range", "part_number", "size", "conditions",
-    "headers", "address",
+    "headers", "address", "time",
 )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def read_test(reader: Reader, node: Node, path: str, statements: frozenset[str])
     entries = reader.read_mapping(node, path, known=_KEYS, required=("name", "request", "expect"))
     name = reader.read_text(entries["name"][1], join(path, "name")) if "name" in entries else None
     expect = reader.read_choice(entries["expect"][1], join(path, "expect"), Verdict) if "expect" in entries else None
-    request = _read_request(reader, entries["request"][1], join(path, "request")) if "request" in entries else None
+    request = read_request(reader, entries["request"][1], join(path, "request")) if "request" in entries else None
     reason = reader.read_text(entries["reason"][1], join(path, "reason")) if "reason" in entries else None
     statement = None
     if "statement" in entries:
@@ -127,7 +129,7 @@ def read_test(reader: Reader, node: Node, path: str, statements: frozenset[str])
     )
 
 
-def _read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
+def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
     entries = reader.read_mapping(node, path, known=_REQUEST_KEYS, required=("principal", "action"))
 
     def part(name: str) -> tuple[Node | None, str]:
@@ -147,6 +149,8 @@ def _read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None
     headers: list[str | None] = []
     if headers_node is not None:
         headers = [reader.read_text(item, where) for item, where in reader.read_items(headers_node, headers_path)]
+    time_node, time_path = part("time")
+    time = reader.read_parsed(time_node, time_path, _moment, expected="a moment") if time_node is not None else None
     byte_range = _read_range(reader, *part("range"))
     part_number = _read_part_number(reader, *part("part_number"))
     conditions = _read_conditions(reader, *part("conditions"))
@@ -161,8 +165,13 @@ def _read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None
         byte_range=byte_range,
         conditions=conditions,
         headers=frozenset(header for header in headers if header is not None),
+        time=time,
         facts=Facts(measured=size is not None, source_size_bytes=size),
     )
+
+
+def _moment(text: str) -> datetime:
+    return Moment.parse(text).at
 
 
 def _read_optional_text(reader: Reader, node: Node | None, path: str) -> str | None:

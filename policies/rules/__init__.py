@@ -1,5 +1,15 @@
 """The rule kinds, one file per topic. Importing this registers them all."""
 
-from policies.rules import conditions, part_number, ranges, regions
+from policies.rules import conditions, headers, network, part_number, period, ranges, regions, source_size, versions
 
-__all__ = ["conditions", "part_number", "ranges", "regions"]
+__all__ = [
+    "conditions",
+    "headers",
+    "network",
+    "part_number",
+    "period",
+    "ranges",
+    "regions",
+    "source_size",
+    "versions",
+]
