@@ -82,7 +82,8 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
     if _SIGNATURE.fullmatch(fields["q-signature"]) is None:
         raise _malformed("q-signature to be 40 lower-case hexadecimal digits")
     sign_window = _read_time("q-sign-time", fields["q-sign-time"])
-    key_window = _read_time("q-key-time", fields["q-key-time"])
+    same = fields["q-key-time"] == fields["q-sign-time"]
+    key_window = sign_window if same else _read_time("q-key-time", fields["q-key-time"])
     if sign_window.start < key_window.start or sign_window.end > key_window.end:
         raise COSError("AccessDenied", "Expected q-sign-time to lie inside q-key-time.")
     return Claim(

@@ -8,6 +8,7 @@ Source: reference page §1.2, §1.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from cos.rewrite import UpstreamRequest
@@ -44,6 +45,9 @@ SIGNED_HEADERS = frozenset(
 )
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
+_TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
+_REPLACED = (b"authorization", _TOKEN_HEADER)
+
 
 def sign(
     request: UpstreamRequest,
@@ -56,13 +60,12 @@ def sign(
     sign_keys: SignKeys | None,
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
-    headers = [field for field in request.headers if field[0] not in (b"authorization", q_sign.TOKEN_NAME.encode())]
+    headers = [field for field in request.headers if field[0] not in _REPLACED]
     if token is not None:
-        headers.append((q_sign.TOKEN_NAME.encode(), token.encode()))
-    request = replace(request, headers=tuple(headers))
-    fields = _signature_fields(request, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    authorization = "&".join(f"{name}={value}" for name, value in fields)
-    return replace(request, headers=(*request.headers, (b"authorization", authorization.encode())))
+        headers.append((_TOKEN_HEADER, token.encode()))
+    fields = _signature_fields(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
+    authorization = "&".join([f"{name}={value}" for name, value in fields])
+    return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
 
 
 def presign(
@@ -80,21 +83,24 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    return with_parameters(request, _signature_fields(request, secret_id, secret_key, now, lifetime_seconds, None))
+    return with_parameters(
+        request, _signature_fields(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
+    )
 
 
 def _signature_fields(
     request: UpstreamRequest,
+    fields: Iterable[tuple[bytes, bytes]],
     secret_id: str,
     secret_key: str,
     now: int,
     lifetime_seconds: int,
     sign_keys: SignKeys | None,
 ) -> tuple[Parameter, ...]:
-    """The seven fields of an Authorization, in the documented order."""
+    """The seven fields of an Authorization over the request with these header fields, in the documented order."""
     window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
     headers: dict[str, list[bytes]] = {"host": [request.host.encode()]}
-    for name, value in request.headers:
+    for name, value in fields:
         if name in SIGNED_HEADERS or name.startswith(SIGNED_PREFIXES):
             # The receiver sees the value without surrounding white space.
             headers.setdefault(encode_name(name), []).append(value.strip(b" \t"))
