@@ -17,6 +17,8 @@ from gateway.stores.database import Database
 from gateway.stores.errors import RecordExists, RecordNotFound
 from gateway.stores.schema import access_keys
 
+ROWS_PER_PORTION = 200
+
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyRecord:
@@ -86,8 +88,10 @@ class AccessKeyTable:
 
 async def select_access_keys(connection: AsyncConnection) -> list[AccessKeyRecord]:
     """Every access key as that connection sees them, the oldest first."""
-    result = await connection.execute(select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id))
-    return [_record(row) for row in result.mappings()]
+    statement = select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id)
+    # In portions: between two of them the event loop serves requests.
+    async with connection.stream(statement, execution_options={"yield_per": ROWS_PER_PORTION}) as result:
+        return [_record(row) async for row in result.mappings()]
 
 
 def _row(record: AccessKeyRecord) -> dict[str, Any]:

@@ -121,6 +121,8 @@ async def test_no_log_repr_or_error_holds_a_secret(
             told.append("".join(traceback.format_exception(error)))
         else:
             pytest.fail("expected a refusal")
+    # Not even the SecretId is logged: it tells an outsider which cloud account to try.
+    assert "AKIDmain" not in caplog.text
     told += [caplog.text, *capsys.readouterr()]
     whole = "\n".join(told).encode()
     for secret in (CANARY, issued.secret.reveal()):
