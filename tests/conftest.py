@@ -32,7 +32,7 @@ def emulator_site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def gateway_site(emulator_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The gateway in front of the same embedded COS, asked with a key the gateway issued."""
-    from tests.support.servers import gateway_site
+    from tests.support.gateway_server import gateway_site
 
     with gateway_site(emulator_site.emulator, tmp_path_factory.mktemp("gateway")) as site:
         yield site

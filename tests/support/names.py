@@ -61,3 +61,8 @@ ABSENT = Bucket(f"absentbucket-{ACCOUNT}", "ap-shanghai")
 """Exists nowhere."""
 
 BUCKETS = (EXAMPLE, SOURCE, FARAWAY, OVERSEAS, VERSIONED, FOREIGN)
+
+GIB = 1024**3
+HUGE_KEY = "six-gibibytes"
+HUGE_BYTES = 6 * GIB
+"""An object in SOURCE that is larger than any part may be; its bytes are synthetic and take no room."""

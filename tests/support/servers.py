@@ -1,4 +1,4 @@
-"""Running servers for tests: the embedded COS, and the gateway in front of it. Real sockets, loopback only.
+"""The embedded COS, running for tests on a loopback port.
 
 Each server lives in a thread with an event loop of its own, so that a session can share it between tests
 and so that blocking clients (SDKs) may be called from a test.
@@ -11,51 +11,27 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
-from emulator.server import RunningEmulator
 from emulator.server import running as running_emulator
-
-from emulator.settings import Account, BucketSpec, Credential, EmulatorSettings
+from emulator.settings import Account, BucketSpec, Credential, EmulatorSettings, SeedObject
 from emulator.store.model import Versioning
-from gateway.app import running as running_gateway
-from gateway.settings import Settings
 from tests.support.client import Client
 from tests.support.names import (
     ACCOUNT,
     BUCKETS,
-    CALLER_KEY,
-    FOREIGN,
-    GATEWAY_DOMAIN,
+    HUGE_BYTES,
+    HUGE_KEY,
     OTHER_ACCOUNT,
     OTHER_SERVER_KEY,
     SERVER_KEY,
+    SOURCE,
     VERSIONED,
-    Key,
 )
 from tests.support.site import Kind, Site
 
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
-PRINCIPAL = "team:conformance"
-ALLOW_EVERYTHING = f"""\
-version: 1
-statements:
-  - id: objects
-    effect: allow
-    principals: ["{PRINCIPAL}"]
-    actions: ["cos:*"]
-    resource: {{bucket: "*", key: "*"}}
-  - id: copies
-    effect: allow
-    principals: ["{PRINCIPAL}"]
-    actions: ["cos:UploadPartCopy", "cos:PutObjectCopy"]
-    source: {{bucket: "*", key: "*"}}
-    destination: {{bucket: "*", key: "*"}}
-"""
-"""COS's own rules stay: they are built in."""
-
 T = TypeVar("T")
 
 
@@ -108,35 +84,10 @@ def emulator_settings() -> EmulatorSettings:
                 bucket.name,
                 bucket.region,
                 versioning=Versioning.ENABLED if bucket == VERSIONED else Versioning.OFF,
+                objects=(SeedObject(HUGE_KEY, pattern_bytes=HUGE_BYTES),) if bucket == SOURCE else (),
             )
             for bucket in BUCKETS
         ),
-    )
-
-
-def gateway_settings(endpoint: str, folder: Path) -> Settings:
-    """A gateway in front of `endpoint` that knows every bucket of ours and lets CALLER_KEY do anything."""
-    policy = folder / "policy.yaml"
-    policy.write_text(ALLOW_EVERYTHING, encoding="utf-8")
-    return Settings.model_validate(
-        {
-            "data": {"port": 0, "domains": [GATEWAY_DOMAIN, "127.0.0.1", "localhost"]},
-            "admin": {"port": 0},
-            "upstream": {"endpoint": endpoint},
-            "store": {"path": folder / "gateway.db"},
-            "audit": {"path": folder / "audit.jsonl", "durability": "process"},
-            "policies": {"paths": [policy]},
-            "buckets": [{"name": bucket.name, "region": bucket.region} for bucket in BUCKETS if bucket != FOREIGN],
-            "credentials": [
-                {
-                    "name": "server",
-                    "account": ACCOUNT,
-                    "secret_id": SERVER_KEY.secret_id,
-                    "secret_key": SERVER_KEY.secret_key,
-                }
-            ],
-            "keys": [{"id": CALLER_KEY.secret_id, "secret": CALLER_KEY.secret_key, "principal": PRINCIPAL}],
-        }
     )
 
 
@@ -144,16 +95,4 @@ def gateway_settings(endpoint: str, folder: Path) -> Settings:
 def emulator_site() -> Iterator[Site]:
     """The embedded COS by itself."""
     with in_background(running_emulator(emulator_settings())) as emulator:
-        yield site_of(Kind.EMULATOR, emulator.port, SERVER_KEY, emulator)
-
-
-@contextmanager
-def gateway_site(emulator: RunningEmulator, folder: Path) -> Iterator[Site]:
-    """The gateway in front of a running embedded COS; its files go into `folder`."""
-    settings = gateway_settings(f"http://127.0.0.1:{emulator.port}", folder)
-    with in_background(running_gateway(settings)) as gateway:
-        yield site_of(Kind.GATEWAY, gateway.data_port, CALLER_KEY, emulator)
-
-
-def site_of(kind: Kind, port: int, key: Key, emulator: RunningEmulator) -> Site:
-    return Site(kind, Client(port, key), emulator)
+        yield Site(Kind.EMULATOR, Client(emulator.port, SERVER_KEY), emulator)

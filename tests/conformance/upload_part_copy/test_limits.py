@@ -10,10 +10,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.expect import assert_error, assert_success
-from tests.support.names import SOURCE
+from tests.support.names import GIB, HUGE_BYTES, HUGE_KEY, SOURCE
 from tests.support.site import MIB, Site, part_etag, pattern, quoted_md5
 
-GIB = 1024 * MIB
+HUGE = SOURCE.source(HUGE_KEY)
 CONTENT = pattern(2 * MIB, seed=7)
 
 
@@ -68,16 +68,35 @@ async def test_an_upload_refused_for_a_small_part_can_be_repaired(cos: Site, sou
     assert_success(await cos.complete(upload, [(1, repaired), (2, large)]))
 
 
-async def test_a_range_of_5_gb_is_not_too_large(cos: Site, source: str) -> None:
+@pytest.mark.parametrize("first", [0, 1, HUGE_BYTES - 5 * GIB])
+async def test_a_range_of_5_gb_is_not_too_large(cos: Site, first: int) -> None:
     upload = await cos.initiate()
-    # The source is shorter: that the refusal is about its end shows that the length was accepted.
-    answer = await cos.copy_part(upload, source, byte_range=f"bytes=0-{5 * GIB - 1}")
-    assert_error(answer, 416, "InvalidRange")
+    byte_range = f"bytes={first}-{first + 5 * GIB - 1}"
+    # The condition fails, so that nothing need be copied: what is asked for was lawful.
+    conditions = {"if-match": quoted_md5(b"something else")}
+    answer = await cos.copy_part(upload, HUGE, byte_range=byte_range, conditions=conditions)
+    assert_error(answer, 412, "PreconditionFailed")
 
 
-@pytest.mark.parametrize("first", [0, 1, 5 * GIB])
-async def test_a_range_of_one_byte_more_than_5_gb_is_refused(cos: Site, source: str, first: int) -> None:
+@pytest.mark.parametrize("first", [0, 1, HUGE_BYTES - 5 * GIB - 1])
+async def test_a_range_of_one_byte_more_than_5_gb_is_refused(cos: Site, first: int) -> None:
     upload = await cos.initiate()
-    answer = await cos.copy_part(upload, source, byte_range=f"bytes={first}-{first + 5 * GIB}")
+    answer = await cos.copy_part(upload, HUGE, byte_range=f"bytes={first}-{first + 5 * GIB}")
     assert_error(answer, 400, "InvalidArgument", "EntityTooLarge")
     assert b"<Part>" not in (await cos.list_parts(upload)).body
+
+
+async def test_a_whole_source_of_more_than_5_gb_is_refused(cos: Site) -> None:
+    upload = await cos.initiate()
+    answer = await cos.copy_part(upload, HUGE)
+    assert_error(answer, 400, "InvalidArgument", "EntityTooLarge", "InvalidRequest")
+    assert b"<Part>" not in (await cos.list_parts(upload)).body
+
+
+async def test_a_part_of_a_source_of_more_than_5_gb_can_be_copied(cos: Site) -> None:
+    upload = await cos.initiate()
+    byte_range = f"bytes={HUGE_BYTES - 2 * MIB}-{HUGE_BYTES - 1}"
+    etag = part_etag(await cos.copy_part(upload, HUGE, byte_range=byte_range))
+    end = await cos.get(SOURCE, HUGE_KEY, headers=[("range", byte_range)])
+    assert etag == quoted_md5(end.body)
+    assert len(end.body) == 2 * MIB
