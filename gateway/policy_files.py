@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from policies.document import DocumentSource
-from policies.policy_set import PolicyErrors, PolicySet, load_policies
 
 from policies.decision import Decision
 from policies.loading import DocumentSource, PolicySet, load_policies

@@ -162,9 +162,7 @@ class EmbeddedSettings(Group):
     """The COS in a process that stands for the upstream in development. Refused in production."""
 
     enabled: bool = False
-    """Start it and use it as the upstream."""
-    host: Text = "127.0.0.1"
-    """Address to listen on."""
+    """Start it and use it as the upstream. It listens on loopback only."""
     port: Port = 0
     """Port to listen on; 0 takes any free one."""
     store: Text = IN_MEMORY

@@ -90,7 +90,7 @@ async def _demo(choices: DemoChoices, console: Console) -> int:
             raise ValueError("the demo runs on the embedded COS")
         console.rule("[bold]COS Gateway[/bold]: a guided copy")
         caller = DemoClient(gateway.endpoint, issued.record.id, issued.secret)
-        owner = DemoClient(f"http://{cos.host}:{cos.port}", credential.secret_id, Secret(credential.secret_key))
+        owner = DemoClient(cos.url, credential.secret_id, Secret(credential.secret_key))
         try:
             await GuidedCopy(caller, owner, console).run()
             _show_credentials(cos, issued, credential, console)
@@ -155,7 +155,7 @@ async def _prepare(settings: Settings) -> tuple[IssuedKey, Credential]:
 
 def _show_credentials(cos: RunningEmulator, issued: IssuedKey, credential: Credential, console: Console) -> None:
     """Which keys COS saw: never the caller's."""
-    seen = {entry.access_key_id for entry in cos.request_log if entry.access_key_id}
+    seen = {entry.access_key_id for entry in cos.emulator.log.entries if entry.access_key_id}
     if issued.record.id in seen or credential.secret_id not in seen:
         raise StepFailed(f"COS saw the keys {sorted(seen)}")
     console.print(

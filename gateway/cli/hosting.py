@@ -12,6 +12,7 @@ from cos.values import Bucket
 from emulator.server import RunningEmulator
 from emulator.server import running as emulator_running
 from emulator.settings import Account, BucketSpec, Credential, EmulatorSettings, SeedObject
+from emulator.store import DiskStore, MemoryStore
 from gateway.app import Gateway, running
 from gateway.settings import IN_MEMORY, Settings
 
@@ -42,11 +43,9 @@ async def hosted(
             for bucket in settings.buckets
         ),
     )
-    folder = None if settings.embedded.store == IN_MEMORY else Path(settings.embedded.store)
-    async with emulator_running(
-        embedded, host=settings.embedded.host, port=settings.embedded.port, folder=folder
-    ) as cos:
-        upstream = settings.upstream.model_copy(update={"endpoint": f"http://{cos.host}:{cos.port}"})
+    store = MemoryStore() if settings.embedded.store == IN_MEMORY else DiskStore(Path(settings.embedded.store))
+    async with emulator_running(embedded, store=store, port=settings.embedded.port) as cos:
+        upstream = settings.upstream.model_copy(update={"endpoint": cos.url})
         async with running(settings.model_copy(update={"upstream": upstream})) as gateway:
             yield gateway, cos
 
