@@ -1,0 +1,128 @@
+"""`cos-gateway check`: would the gateway start and serve with this configuration? It changes nothing."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gateway.cli.output import USAGE, ConfigOption, complain, say
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+Problems = Iterator[str]
+
+
+def check(config: ConfigOption = None) -> None:
+    """Check settings, policies with their tests, the master key, the store and the audit log. Exit code 2: problems."""
+    from gateway.configuration.errors import SettingsErrors
+    from gateway.settings import load_settings
+
+    try:
+        settings = load_settings(config)
+    except SettingsErrors as wrong:
+        _finish([str(error) for error in wrong.errors])
+        return
+    say("settings: read")
+    problems: list[str] = []
+    checks: dict[str, Callable[[Settings], Problems]] = {
+        "policies": _policies, "master key": _master_key, "store": _store, "audit log": _audit, "upstream": _upstream,
+    }  # fmt: skip
+    for name, find_problems in checks.items():
+        found = list(find_problems(settings))
+        problems += found
+        if not found:
+            say(f"{name}: ready")
+    _finish(problems)
+
+
+def _finish(problems: list[str]) -> None:
+    for problem in problems:
+        complain(problem)
+    if problems:
+        complain(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found.")
+        raise typer.Exit(USAGE)
+
+
+def _policies(settings: Settings) -> Problems:
+    from gateway.policy_files import read_documents
+    from gateway.services import territories
+    from policies.loading import load_policies
+    from policies.problems import PolicyErrors
+
+    if not settings.policies.paths:
+        yield "policies.paths: found no document, expected at least one: without any, everything is denied"
+        return
+    try:
+        load_policies(read_documents(settings.policies.paths), territories=territories(settings))
+    except PolicyErrors as wrong:
+        yield from map(str, wrong.errors)
+
+
+def _master_key(settings: Settings) -> Problems:
+    from gateway.credentials.master_key import MasterKeyError
+    from gateway.services import master_keys
+
+    try:
+        keys = master_keys(settings)
+    except MasterKeyError as wrong:
+        yield f"master_key: {wrong}"
+        return
+    if not keys:
+        yield (
+            "master_key: found none, expected master_key.file or COSGW_MASTER_KEY: the gateway would run sealed "
+            "(make one with `cos-gateway master-key create FILE`)"
+        )
+
+
+def _store(settings: Settings) -> Problems:
+    from gateway.cli.store_probe import StoreUnreadable, stored_credentials
+
+    path = settings.store.path
+    stored: list[tuple[str, str]] = []
+    if path.exists():
+        try:
+            stored = stored_credentials(path)
+        except StoreUnreadable as wrong:
+            yield f"store.path: {wrong}"
+            return
+    elif problem := _cannot_make(path):
+        yield f"store.path: {problem}"
+    known = stored + [(credential.name, credential.account) for credential in settings.credentials]
+    for index, bucket in enumerate(settings.buckets):
+        if bucket.credential is not None:
+            if bucket.credential not in {name for name, _ in known}:
+                yield f"buckets[{index}].credential: found {bucket.credential!r}, expected a stored or configured one"
+        elif bucket.account not in {account for _, account in known}:
+            yield f"buckets[{index}]: found no credential of account {bucket.account}, expected one for {bucket.name}"
+
+
+def _audit(settings: Settings) -> Problems:
+    path = settings.audit.path
+    problem = _cannot_make(path) if not path.exists() else None if os.access(path, os.W_OK) else f"cannot write {path}"
+    if problem:
+        yield f"audit.path: {problem}"
+
+
+def _upstream(settings: Settings) -> Problems:
+    from gateway.upstreams.settings import tls_context
+
+    try:
+        tls_context(settings.upstream.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        yield f"upstream.ca_file: found {settings.upstream.ca_file} ({error.strerror}), expected certificates in PEM"
+
+
+def _cannot_make(path: Path) -> str | None:
+    """Why the file could not be made; None when it could."""
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        return f"cannot write {path}: {folder} is no folder that this account may write to"
+    return None

@@ -1,0 +1,40 @@
+"""`cos-gateway serve`: run the gateway until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.output import ConfigOption, reported, say
+
+
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Instead of data.host.", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of data.port; 0: any free.", show_default=False)] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Instead of admin.port.", show_default=False)] = None,
+) -> None:
+    """Run the gateway. TERM drains and stops it, HUP reads the policy documents anew."""
+    flags = {"data.host": host, "data.port": port, "admin.port": admin_port}
+    with reported():
+        _run(config, {key: value for key, value in flags.items() if value is not None})
+
+
+def _run(config: Path | None, flags: dict[str, Any]) -> None:
+    import uvloop
+
+    from gateway.cli.hosting import hosted, until_stopped
+    from gateway.settings import LogFormat, load_settings
+    from gateway.telemetry import configure_logging
+
+    settings = load_settings(config, flags)
+    configure_logging(level=settings.log.level, json=settings.log.format is LogFormat.JSON)
+
+    async def run() -> None:
+        async with hosted(settings) as (gateway, _):
+            say(f"serving {gateway.endpoint} (admin {gateway.admin_endpoint})")
+            await until_stopped(gateway)
+
+    uvloop.run(run())
