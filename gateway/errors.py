@@ -15,6 +15,7 @@ from gateway.ports import (
     CredentialUnavailable,
     PortError,
     Sealed,
+    StoreUnavailable,
     UpstreamBroken,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -31,6 +32,8 @@ def as_cos_error(error: PortError) -> COSError:
             return COSError("ServiceUnavailable", "The gateway is sealed: its master key has not been provided.")
         case CredentialUnavailable():
             return COSError("ServiceUnavailable", "The gateway holds no credential for this bucket.")
+        case StoreUnavailable():
+            return COSError("ServiceUnavailable", "The gateway cannot read its keys and credentials.")
         case AuditUnavailable():
             return COSError("ServiceUnavailable", "The gateway cannot write its audit log; nothing was sent.")
         case UpstreamTimeout():

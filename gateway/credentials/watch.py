@@ -43,6 +43,7 @@ class StoreWatch:
         self._clock = clock
         self._contents: StoreContents | None = None
         self._read_at = 0.0
+        self._reading = asyncio.Lock()
         self._after_poll: list[Callable[[], None]] = []
 
     @property
@@ -68,10 +69,12 @@ class StoreWatch:
 
     async def refresh(self) -> None:
         """Read the store now if it changed. Raises StoreUnavailable and keeps the last state."""
-        # The age counts from before the read: what is written during it may be missed.
-        started = self._clock()
-        self._contents = await read_contents(self._database, self._contents)
-        self._read_at = started
+        # One at a time: a slow read must not put back what a later one has replaced.
+        async with self._reading:
+            # The age counts from before the read: what is written during it may be missed.
+            started = self._clock()
+            self._contents = await read_contents(self._database, self._contents)
+            self._read_at = started
 
     async def run(self) -> None:
         """Poll until cancelled. A store that fails is logged once, and once more when it is back."""

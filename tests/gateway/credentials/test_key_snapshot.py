@@ -85,6 +85,18 @@ async def test_every_change_is_seen_after_the_next_read(
     assert await state_after_refresh() is None
 
 
+async def test_reads_that_overlap_never_bring_back_an_older_state(issued_keys: IssuedKeys, watch: StoreWatch) -> None:
+    for _ in range(10):
+        key_id = (await issued_keys.create(principal="team:media")).record.id
+        early = [asyncio.create_task(watch.refresh()) for _ in range(3)]
+        await asyncio.sleep(0)
+        await issued_keys.delete(key_id)
+        await watch.refresh()
+        assert key_id not in watch.contents.access_keys
+        await asyncio.gather(*early)
+        assert key_id not in watch.contents.access_keys
+
+
 async def test_a_sealed_gateway_finds_no_key_configured_or_not(
     issued_keys: IssuedKeys, watch: StoreWatch, vault: Vault
 ) -> None:
