@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,9 @@ class JsonLinesAuditLog:
             if self._sync:
                 os.fdatasync(self._file)
         except OSError:
-            os.ftruncate(self._file, start)
+            # Where even this fails the torn line stays, and is flagged at the next start.
+            with suppress(OSError):
+                os.ftruncate(self._file, start)
             raise
 
     def _close_torn_line(self) -> None:

@@ -1,0 +1,90 @@
+"""The audit log on real files: durable before it answers, whole lines only, and back after a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.audit import JsonLinesAuditLog
+from gateway.ports import AuditUnavailable
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+
+
+async def test_a_recorded_event_is_in_the_file_when_record_returns(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=True)
+    await log.record({"type": "intent", "key": 'a"}\n{"type":"forged'})
+    [event] = lines(log.path)
+    assert event["key"] == 'a"}\n{"type":"forged'
+    assert event["time"]
+    await log.aclose()
+
+
+async def test_events_of_many_requests_are_all_there_in_order(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    await asyncio.gather(*(log.record({"n": n}) for n in range(500)))
+    assert [event["n"] for event in lines(log.path)] == list(range(500))
+    await log.aclose()
+
+
+async def test_notes_are_written_before_the_log_is_closed(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    for n in range(10):
+        log.note({"n": n})
+    await log.aclose()
+    assert len(lines(log.path)) == 10
+
+
+async def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "deep" / "audit.jsonl", sync=False)
+    assert log.path.stat().st_mode & 0o777 == 0o600
+    await log.aclose()
+
+
+async def test_a_device_that_is_full_refuses_intents() -> None:
+    log = JsonLinesAuditLog(Path("/dev/full"), sync=False)
+    with pytest.raises(AuditUnavailable, match="No space left"):
+        await log.record({"type": "intent"})
+    assert log.failing
+
+
+async def test_after_a_failed_write_outcomes_are_kept_and_written_later(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = JsonLinesAuditLog(path, sync=False)
+    await log.record({"n": 0})
+    # The file descriptor is replaced by one that is always full, then by the file again: a real full device.
+    descriptor, full = log._file, os.open("/dev/full", os.O_RDWR)
+    log._file = full
+    log.note({"n": "outcome"})
+    with pytest.raises(AuditUnavailable):
+        await log.record({"n": "intent"})
+    log._file = descriptor
+    os.close(full)
+    await log.record({"n": 1})
+    assert [event["n"] for event in lines(path)] == [0, "outcome", 1]
+    assert not log.failing
+    await log.aclose()
+
+
+async def test_a_torn_last_line_is_closed_and_flagged(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1,"to')
+    log = JsonLinesAuditLog(path, sync=False)
+    await log.record({"n": 2})
+    await log.aclose()
+    raw = path.read_bytes().splitlines()
+    assert raw[1] == b'{"n":1,"to'
+    assert json.loads(raw[2])["type"] == "repaired"
+    assert json.loads(raw[3])["n"] == 2
+
+
+async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(AuditUnavailable, match="cannot open"):
+        JsonLinesAuditLog(tmp_path / "file" / "audit.jsonl", sync=False)
