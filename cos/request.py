@@ -110,8 +110,6 @@ def _check_headers(headers: Headers) -> None:
     for value in headers.get_all(b"connection"):
         if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
             raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
-    if b"content-length" in headers and b"transfer-encoding" in headers:
-        raise COSError("InvalidRequest", "Expected Content-Length or Transfer-Encoding, got both.")
 
 
 def _read_dialect(headers: Headers, target: Target) -> Dialect:

@@ -120,14 +120,6 @@ def test_connection_may_name_only_itself(value: bytes) -> None:
     assert read((b"Connection", value)).headers.get(b"connection") == value
 
 
-def test_two_framings_are_refused() -> None:
-    assert read((b"content-length", b"0")).headers.get(b"content-length") == b"0"
-    assert read((b"transfer-encoding", b"chunked")).headers.get(b"transfer-encoding") == b"chunked"
-    with pytest.raises(COSError) as caught:
-        read((b"content-length", b"0"), (b"transfer-encoding", b"chunked"))
-    assert caught.value.code == "InvalidRequest"
-
-
 def test_number_and_size_of_headers_are_bounded_inclusively() -> None:
     fields = [(b"n%d" % i, b"") for i in range(MAX_HEADERS - 1)]
     assert len(read(*fields).headers) == MAX_HEADERS
