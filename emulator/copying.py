@@ -23,7 +23,7 @@ from emulator.exchange import Exchange, Response, quoted
 from emulator.metadata import encryption_headers, merge_copied, read_metadata
 from emulator.multipart import find_upload
 from emulator.objects import next_version_id, put_version
-from emulator.reading import digest, find_version
+from emulator.reading import find_version
 from emulator.store.model import (
     BucketRecord,
     Content,
@@ -180,14 +180,12 @@ def _find_source(exchange: Exchange, tables: Tables, asked: CopySource, conditio
 
 
 def _part_extents(content: Content, wanted: ByteRange | None) -> tuple[Extent, ...]:
-    if wanted is None:
-        first, length = 0, content.size_bytes
-    else:
-        first, length = wanted.first, wanted.length_bytes
-        if wanted.last >= content.size_bytes:
-            raise COSError("InvalidRange", f"Expected a range inside the source of {content.size_bytes} bytes.")
+    """What becomes the part. Raises COSError(EntityTooLarge, InvalidRange)."""
+    first, length = (0, content.size_bytes) if wanted is None else (wanted.first, wanted.length_bytes)
     if length > MAX_PART_BYTES:
         raise COSError("EntityTooLarge", f"Expected a part of at most {MAX_PART_BYTES} bytes, got {length}.")
+    if first + length > content.size_bytes:
+        raise COSError("InvalidRange", f"Expected a range inside the source of {content.size_bytes} bytes.")
     return slice_extents(content.extents, first, length)
 
 
@@ -200,7 +198,7 @@ async def _content(exchange: Exchange, extents: tuple[Extent, ...], source: Cont
         record = await exchange.store.transact(lambda tables: tables.blobs.get(extents[0].blob))
         if record is not None and "-" not in record.md5 and extents == record.content.extents:
             return record.content
-    computed = await digest(exchange.store, extents)
+    computed = await exchange.digests.of(extents)
     return Content(extents, size_bytes, computed.md5, computed.crc64)
 
 

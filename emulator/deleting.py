@@ -22,8 +22,8 @@ async def delete_multiple_objects(exchange: Exchange) -> Response:
         raise COSError("InvalidRequest", "Missing required header for this request: Content-MD5")
     root = parse_xml(await exchange.body.document(), max_bytes=MAX_DOCUMENT_BYTES)
     rows = root.all("Object") if root.tag == "Delete" else []
-    if not 1 <= len(rows) <= MAX_DELETED:
-        raise COSError("MalformedXML", f"Expected Delete with 1 to {MAX_DELETED} objects.")
+    if not 1 <= len(rows) <= MAX_DELETED or any(row.first("Key") is None for row in rows):
+        raise COSError("MalformedXML", f"Expected Delete with 1 to {MAX_DELETED} objects, each with a Key.")
     quiet = root.text_of("Quiet").strip().lower() == "true"
 
     def work(tables: Tables) -> list[Element]:

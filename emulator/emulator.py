@@ -24,6 +24,7 @@ from emulator.dates import http_date
 from emulator.exchange import Exchange, Response
 from emulator.faults import Action, Delay, ErrorInside200, Faults, Refuse
 from emulator.identifiers import VersionIds, new_request_id, new_trace_id
+from emulator.reading import Digests
 from emulator.request_log import LogEntry, RequestLog
 from emulator.routes import COMPLETE, HANDLERS
 from emulator.seed import seed
@@ -57,6 +58,7 @@ class Emulator:
         self.faults = faults if faults is not None else Faults()
         self.log = RequestLog(settings.request_log)
         self._clock = clock
+        self._digests = Digests(self.store)
         self._domains = Domains(settings.domains)
         self._accounts = Accounts(settings.accounts, max_skew_seconds=settings.max_skew_seconds)
         self._version_ids = VersionIds()
@@ -100,6 +102,7 @@ class Emulator:
                 caller=caller,
                 body=RequestBody(request.headers, receive),
                 store=self.store,
+                digests=self._digests,
                 now=now,
                 new_version_id=self._new_version_id,
             )

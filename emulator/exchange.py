@@ -13,6 +13,7 @@ from cos.operations import Operation
 from cos.request import Dialect, Request
 from cos.xml import Element, render_document
 from emulator.body import RequestBody
+from emulator.reading import Digests
 from emulator.settings import Account
 from emulator.store.model import BlobRecord, BucketRecord
 from emulator.store.ports import Store
@@ -62,6 +63,7 @@ class Exchange:
     caller: Caller | None
     body: RequestBody
     store: Store
+    digests: Digests
     now: float
     new_version_id: Callable[[], str]
 

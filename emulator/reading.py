@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Generator, Sequence
 
 from cos.errors import COSError
@@ -13,6 +14,7 @@ from emulator.store.tables import Tables
 
 CHUNK_BYTES = 256 * 1024
 """How much of an object is read at a time; bounds the memory of one download or copy."""
+MAX_KNOWN_DIGESTS = 1024
 
 
 def find_version(tables: Tables, bucket: str, key: str, version_id: str | None) -> ObjectVersion:
@@ -38,9 +40,22 @@ async def stream(store: Store, extents: Sequence[Extent]) -> AsyncGenerator[byte
         await store.call(chunks.close)
 
 
-async def digest(store: Store, extents: Sequence[Extent]) -> Digest:
-    """The digest of extents, computed on a thread with bounded memory; the caller holds a lease on them."""
-    return await asyncio.to_thread(lambda: digest_of(_chunks(store.blobs, extents)))
+class Digests:
+    """Digests of extents, computed on a thread with bounded memory and remembered: blobs never change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: OrderedDict[tuple[Extent, ...], Digest] = OrderedDict()
+
+    async def of(self, extents: tuple[Extent, ...]) -> Digest:
+        """The digest of extents; the caller holds a lease on them."""
+        known = self._known.get(extents)
+        if known is None:
+            known = await asyncio.to_thread(lambda: digest_of(_chunks(self._store.blobs, extents)))
+            self._known[extents] = known
+            if len(self._known) > MAX_KNOWN_DIGESTS:
+                self._known.popitem(last=False)
+        return known
 
 
 def _chunks(blobs: Blobs, extents: Sequence[Extent]) -> Generator[bytes, None, None]:
