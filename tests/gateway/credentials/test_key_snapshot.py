@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.credentials.access_keys import IssuedKeys
 from gateway.credentials.envelope import RecordType, UnopenableSecret
@@ -85,15 +88,36 @@ async def test_every_change_is_seen_after_the_next_read(
     assert await state_after_refresh() is None
 
 
-async def test_reads_that_overlap_never_bring_back_an_older_state(issued_keys: IssuedKeys, watch: StoreWatch) -> None:
-    for _ in range(10):
+class SlowDatabase(Database):
+    """A store whose next read ends only when `released` is set."""
+
+    slow = False
+    reached: asyncio.Event
+    released: asyncio.Event
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with super().read() as connection:
+            yield connection
+        if self.slow:
+            self.slow = False
+            self.reached.set()
+            await self.released.wait()
+
+
+async def test_a_slow_read_never_brings_back_an_older_state(tmp_path: Path, vault: Vault) -> None:
+    async with await SlowDatabase.open(tmp_path / "slow.db") as database:
+        database.reached, database.released = asyncio.Event(), asyncio.Event()
+        issued_keys, watch = IssuedKeys(database, vault), StoreWatch(database)
         key_id = (await issued_keys.create(principal="team:media")).record.id
-        early = [asyncio.create_task(watch.refresh()) for _ in range(3)]
-        await asyncio.sleep(0)
+        database.slow = True
+        slow = asyncio.create_task(watch.refresh())
+        await database.reached.wait()
         await issued_keys.delete(key_id)
-        await watch.refresh()
-        assert key_id not in watch.contents.access_keys
-        await asyncio.gather(*early)
+        later = asyncio.create_task(watch.refresh())
+        await asyncio.sleep(0.05)
+        database.released.set()
+        await asyncio.gather(slow, later)
         assert key_id not in watch.contents.access_keys
 
 
