@@ -54,9 +54,9 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class COSErrorDocument:
-    """What an `<Error>` document says. An element that is missing or damaged is empty."""
+    """What an `<Error>` document says. Missing and damaged elements are empty; the code never is."""
 
-    code: str = ""
+    code: str = "InternalError"
     message: str = ""
     resource: str = ""
     request_id: str = ""
@@ -92,17 +92,17 @@ def parse_error(body: bytes) -> COSErrorDocument | None:
     """The error a response body reports, or None when its root is not `<Error>`. Never raises.
 
     COS reports the failure of a copy and of Complete inside a response of status 200, perhaps after white
-    space. A body that begins as an error is one, even if the rest of it is damaged or cut.
+    space. A body that begins as an error is one, even if the rest of it is damaged or cut: then the elements
+    that were whole before the damage are told.
     """
     if read_root_tag(body) != "Error":
         return None
-    document = body.strip(_WHITE_SPACE)
-    try:
-        root = parse_xml(document, max_bytes=len(document))
-    except COSError:
-        return COSErrorDocument()
+    builder = _Builder()
+    with contextlib.suppress(ExpatError, COSError):
+        builder.feed(body.strip(_WHITE_SPACE))
+    root = Element("Error", "", builder.whole_children)
     return COSErrorDocument(
-        code=root.text_of("Code").strip(),
+        code=root.text_of("Code").strip() or "InternalError",
         message=root.text_of("Message").strip(),
         resource=root.text_of("Resource").strip(),
         request_id=root.text_of("RequestId").strip(),
@@ -184,6 +184,13 @@ class _Builder:
         self.root: Element | None = None
         self._open: list[_Frame] = []
         self._count = 0
+
+    @property
+    def whole_children(self) -> tuple[Element, ...]:
+        """The root's children that are complete, however the document went on."""
+        if self.root is not None:
+            return self.root.children
+        return tuple(self._open[0].children) if self._open else ()
 
     def feed(self, body: bytes) -> None:
         """Parse a whole document. Raises ExpatError, COSError(MalformedXML)."""

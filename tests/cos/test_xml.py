@@ -163,19 +163,21 @@ def test_an_error_inside_a_success_is_seen(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "code"),
     [
-        b"<Error>",
-        b"<Error/>",
-        b"<Error><Code>Int",
-        b"<Error><Code><![CDATA[InternalError]]></Code></Error>",
-        b"<Error>\xff",
-        b"<Error><Code>a</Code></Error>trailing",
-        b"<Error>" + b"<a>" * 100,
+        pytest.param(b"<Error>", "InternalError", id="cut-at-once"),
+        pytest.param(b"<Error/>", "InternalError", id="empty"),
+        pytest.param(b"<Error><Code></Code></Error>", "InternalError", id="empty-code"),
+        pytest.param(b"<Error><Code>Int", "InternalError", id="cut-in-the-code"),
+        pytest.param(b"<Error><Code>SlowDown</Code><Mess", "SlowDown", id="cut-after-the-code"),
+        pytest.param(b"<Error><Code>SlowDown</Code>\xff", "SlowDown", id="not-utf-8"),
+        pytest.param(b"<Error><Code>SlowDown</Code></Error>trailing", "SlowDown", id="trailing"),
+        pytest.param(b"<Error><Code><![CDATA[SlowDown]]></Code></Error>", "InternalError", id="cdata"),
+        pytest.param(b"<Error>" + b"<a>" * 100, "InternalError", id="too-deep"),
     ],
 )
-def test_a_damaged_error_is_still_an_error(body: bytes) -> None:
-    assert parse_error(body) == COSErrorDocument()
+def test_a_damaged_error_is_still_an_error(body: bytes, code: str) -> None:
+    assert parse_error(body) == COSErrorDocument(code=code)
 
 
 @pytest.mark.parametrize(
