@@ -164,9 +164,7 @@ _REFUSED_PLACES = [
     pytest.param(
         request("/k?x-cos-security-token=t", [_TOKEN], q_sign()), "AccessDenied", id="token in header and query"
     ),
-    pytest.param(
-        request("/k?x-cos-security-token=t", (), q_sign()), "AccessDenied", id="token away from it"
-    ),
+    pytest.param(request("/k?x-cos-security-token=t", (), q_sign()), "AccessDenied", id="token away from it"),
     pytest.param(request(f"/k?{q_sign()}&x-cos-security-token=t", [_TOKEN]), "AccessDenied", id="two tokens"),
     pytest.param(request(authorization="q-sign-algorithm=sha1\u4e2d"), "InvalidRequest", id="not ascii"),
 ]
