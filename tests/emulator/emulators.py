@@ -1,0 +1,27 @@
+"""Emulators of a test's own, asked with the signing client of the black-box tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from emulator.faults import Faults
+from emulator.server import running
+from emulator.store import Store
+from tests.support.client import Client
+from tests.support.names import SERVER_KEY
+from tests.support.servers import emulator_settings
+from tests.support.site import Kind, Site
+
+
+@contextlib.asynccontextmanager
+async def own_site(
+    *, faults: Faults | None = None, store: Store | None = None, control: bool = False, **changes: Any
+) -> AsyncIterator[Site]:
+    """A fresh emulator in this loop; `changes` replace settings."""
+    settings = replace(emulator_settings(), **changes)
+    control_port = 0 if control else None
+    async with running(settings, faults=faults, store=store, control_port=control_port) as emulator:
+        yield Site(Kind.EMULATOR, Client(emulator.port, SERVER_KEY), emulator)
