@@ -1,0 +1,46 @@
+"""Sizes have one meaning each."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.sizes import parse_size, render_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("1048576", 1048576), ("1KiB", 1024), ("1 MiB", 1024**2), ("5GiB", 5 * 1024**3), ("2TiB", 2 * 1024**4)],
+)
+def test_bytes_and_binary_units_are_read(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-1", "1.5GiB", "1_000", "１MiB", "MiB", "1mib", "1MIB", "1 B", "0x10", "1e6", "1GiB ", "9" * 19, "1  MiB"],
+)
+def test_everything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(("text", "hint"), [("1MB", "write 1MiB"), ("5G", "write 5GiB"), ("2kb", "write 2KiB")])
+def test_a_unit_of_two_meanings_is_refused_with_its_binary_spelling(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (91, "91 bytes"),
+        (1024, "1 KiB"),
+        (1024**3, "1 GiB"),
+        (1024**3 + 1, "1073741825 bytes"),
+        (1025 * 1024**2, "1025 MiB"),
+    ],
+)
+def test_sizes_are_written_exactly(size: int, text: str) -> None:
+    assert render_size(size) == text
