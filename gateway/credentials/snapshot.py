@@ -36,10 +36,12 @@ class KeySnapshot:
     def find(self, access_key_id: str) -> AccessKey | None:
         """The key of that id, whatever its state; None when there is none.
 
-        Raises Sealed without a master key (whatever the id), StoreUnavailable when the store's state is too
-        old or the key's secret does not open.
+        Raises Sealed without a master key, whatever the id, unless the set-up is wholly static: keys are
+        configured and the store holds none. Raises StoreUnavailable when the store's state is too old or the
+        key's secret does not open.
         """
-        self._vault.ensure_unsealed()
+        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
+            self._vault.ensure_unsealed()
         configured = self._configured.get(access_key_id)
         if configured is not None:
             return configured

@@ -44,9 +44,11 @@ class StoredUpstreamCredentials:
 
         None stands for the service (list buckets): the only credential there is, else the one named `default`.
         Two that fit equally are refused rather than guessed between.
-        Raises Sealed, StoreUnavailable, CredentialUnavailable (naming the account, never a secret).
+        Raises Sealed without a master key, unless the set-up is wholly static; StoreUnavailable;
+        CredentialUnavailable (naming the account, never a secret).
         """
-        self._vault.ensure_unsealed()
+        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
+            self._vault.ensure_unsealed()
         chosen = self._choose(bucket)
         match chosen:
             case UpstreamCredential():

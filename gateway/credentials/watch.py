@@ -59,6 +59,12 @@ class StoreWatch:
         return self._contents
 
     @property
+    def holds_secrets(self) -> bool:
+        """Whether the store held a key or a credential when it was last read, however long ago."""
+        contents = self._contents
+        return contents is not None and bool(contents.access_keys or contents.upstream_credentials)
+
+    @property
     def age_seconds(self) -> float:
         """How long ago the state in memory was read: what a health check and a metric show."""
         return self._clock() - self._read_at

@@ -134,6 +134,23 @@ async def test_a_sealed_gateway_finds_no_key_configured_or_not(
             keys.find(name)
 
 
+async def test_a_wholly_static_set_up_needs_no_master_key(watch: StoreWatch, vault: Vault) -> None:
+    await watch.refresh()
+    vault.load([])
+    keys = KeySnapshot(watch, vault, configured=[CONFIGURED])
+    assert keys.find(CONFIGURED.id) is CONFIGURED
+    assert keys.find("GWAKUNKNOWN") is None
+
+
+async def test_with_nothing_configured_and_nothing_stored_no_master_key_is_sealed(
+    watch: StoreWatch, vault: Vault
+) -> None:
+    await watch.refresh()
+    vault.load([])
+    with pytest.raises(Sealed):
+        KeySnapshot(watch, vault).find("GWAKUNKNOWN")
+
+
 async def test_a_key_of_another_master_key_fails_alone(
     database: Database, issued_keys: IssuedKeys, watch: StoreWatch, vault: Vault, master_key: MasterKey
 ) -> None:

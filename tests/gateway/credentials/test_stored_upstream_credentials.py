@@ -149,6 +149,13 @@ async def test_without_a_master_key_no_credential_is_given_configured_or_not(
             credentials.open_for(record)
 
 
+async def test_a_wholly_static_set_up_needs_no_master_key(watch: StoreWatch, vault: Vault) -> None:
+    await watch.refresh()
+    vault.load([])
+    credentials = StoredUpstreamCredentials(watch, vault, configured=[CONFIGURED])
+    assert credentials.open_for(None) is CONFIGURED
+
+
 async def test_a_credential_of_another_master_key_is_unavailable(
     held_credentials: HeldCredentials, watch: StoreWatch, vault: Vault, master_key: MasterKey
 ) -> None:
