@@ -13,6 +13,8 @@ Facts the code rests on:
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +22,7 @@ from typing import cast
 
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.upstreams.chunked import LAST_CHUNK, render_chunk
+from gateway.upstreams.deadline import Deadline
 from gateway.upstreams.heads import ResponseHead
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 from gateway.upstreams.settings import Timeouts
@@ -42,10 +45,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._poll: select.poll | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline: float | None = None
-        self._deadline_seconds = 0.0
-        self._deadline_text = ""
+        self._socket_id: tuple[int, int] | None = None
+        self._deadline = Deadline(self._loop, self._on_deadline)
         self._waiter: asyncio.Future[None] | None = None
         self._drainer: asyncio.Future[None] | None = None
         self._unsent_bytes = 0
@@ -95,7 +96,7 @@ class Connection(asyncio.Protocol):
     def rest(self, max_idle_seconds: float) -> None:
         """Wait for the next exchange at most this long, then close."""
         self._in_exchange = False
-        self._arm(max_idle_seconds, "idle")
+        self._deadline.set(max_idle_seconds, "idle")
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -119,9 +120,11 @@ class Connection(asyncio.Protocol):
         On any failure, cancellation included, the connection is gone.
         """
         self._reset(method)
+        if self.lost:
+            raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
         self._in_exchange = True
         self.exchanges += 1
-        self._disarm()
+        self._deadline.clear()
         try:
             if isinstance(body, bytes) and len(body) <= INLINE_BODY_BYTES:
                 self._write(head + _frame_whole(body, length))
@@ -140,14 +143,13 @@ class Connection(asyncio.Protocol):
                 return b""
             if self._error is not None:
                 raise self._error
-            self._arm(read_seconds, "more of the response body")
+            self._deadline.set(read_seconds, "more of the response body")
             await self._wait()
-        self._disarm()
+        self._deadline.clear()
         piece = self._pieces.popleft()
         self._pieces_bytes -= len(piece)
-        if self._reading_paused and self._pieces_bytes <= RESUME_READING_BYTES and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        if self._reading_paused and self._pieces_bytes <= RESUME_READING_BYTES:
+            self._resume_reading()
         return piece
 
     def take_whole_body(self) -> bytes | None:
@@ -156,6 +158,8 @@ class Connection(asyncio.Protocol):
             return None
         whole = b"".join(self._pieces)
         self._pieces.clear()
+        self._pieces_bytes = 0
+        self._resume_reading()
         return whole
 
     async def _exchange_stream(
@@ -165,7 +169,10 @@ class Connection(asyncio.Protocol):
         sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
         sender.add_done_callback(self._on_sender_done)
         try:
-            return await self._wait_for_head()
+            response = await self._wait_for_head()
+            if sender.done():
+                sender.result()  # a body that failed outweighs whatever the upstream made of it
+            return response
         finally:
             # The body belongs to the caller again when this returns, so nobody may still be reading it.
             if not sender.done():
@@ -180,8 +187,13 @@ class Connection(asyncio.Protocol):
             if self._error is not None:
                 raise self._error
             await self._wait()
-        self._disarm()
+        self._deadline.clear()
         return self._response.head
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self.lost:
+            cast("asyncio.Transport", self._transport).resume_reading()
+        self._reading_paused = False
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
@@ -231,82 +243,61 @@ class Connection(asyncio.Protocol):
 
     def _is_over(self) -> bool:
         """Nothing more need be sent: the response is here before the request was complete, or never will be."""
-        return self._error is not None or (self._response.head is not None and not self._send_complete)
+        return self.lost or (self._response.head is not None and not self._send_complete)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
-            self._fail(UpstreamBroken("The connection to the upstream was closed.", sent=self._sent))
-            return
-        self._sent = True
-        self._transport.write(data)
+        # On a lost connection nothing happens here: `connection_lost` says why, after a look for last words.
+        if self._transport is not None and not self._transport.is_closing():
+            self._sent = True
+            self._transport.write(data)
 
     def _finish_sending(self, timeouts: Timeouts) -> None:
-        self._send_complete = self._error is None
+        self._send_complete = not self.lost
         if self._response.head is None:
-            self._arm(timeouts.response_seconds, "a response head")
+            self._deadline.set(timeouts.response_seconds, "a response head")
 
     async def _drain(self, write_seconds: float) -> None:
         """Wait until the socket took most of what was written. Each byte it takes moves the deadline."""
         while self._drainer is not None and not self._is_over():
             self._unsent_bytes = self._get_unsent_bytes()
-            self._arm(write_seconds, "the upstream to take the request")
+            self._deadline.set(write_seconds, "the upstream to take the request")
             await self._drainer
-            self._disarm()
+            self._deadline.clear()
 
     def _get_unsent_bytes(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    # --- deadlines -------------------------------------------------------------------------------------------
+    # --- failing ---------------------------------------------------------------------------------------------
 
-    def _arm(self, seconds: float, text: str) -> None:
-        deadline = self._loop.time() + seconds
-        self._deadline, self._deadline_seconds, self._deadline_text = deadline, seconds, text
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _disarm(self) -> None:
-        self._deadline = None
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._deadline is None:
-            return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._on_timer)
-            return
-        if self._drainer is not None and (unsent_bytes := self._get_unsent_bytes()) != self._unsent_bytes:
-            self._unsent_bytes = unsent_bytes
-            self._arm(self._deadline_seconds, self._deadline_text)
-            return
+    def _on_deadline(self, waited_for: str, seconds: float) -> None:
         if not self._in_exchange:
-            self._close()
+            if self._transport is not None:
+                self._transport.close()
             return
-        waited = f"{self._deadline_seconds:g} s"
-        self._fail(UpstreamTimeout(f"Waited {waited} for {self._deadline_text}.", sent=self._sent))
+        if self._drainer is not None and self._get_unsent_bytes() != self._unsent_bytes:
+            # Some bytes were taken, only not enough to go on.
+            self._unsent_bytes = self._get_unsent_bytes()
+            self._deadline.set(seconds, waited_for)
+            return
+        self._fail(UpstreamTimeout(f"Waited {seconds:g} s for {waited_for}.", sent=self._sent))
 
     def _fail(self, error: UpstreamError) -> None:
         if self._error is None and not self._response.complete:
             self._error = error
-        self._disarm()
+        self._deadline.clear()
         self.abort()
         self._wake()
-
-    def _close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
 
     # --- asyncio.Protocol ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=PAUSE_WRITING_BYTES, low=RESUME_WRITING_BYTES)
-        socket = transport.get_extra_info("socket")
-        if socket is not None:
-            self._poll = select.poll()
-            self._poll.register(socket.fileno(), select.POLLIN)
+        descriptor = transport.get_extra_info("socket").fileno()
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        if transport.get_extra_info("ssl_object") is None:
+            self._socket_id = (descriptor, os.fstat(descriptor).st_ino)
 
     def data_received(self, data: bytes) -> None:
         if not self._in_exchange or self._response.complete:
@@ -315,37 +306,56 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         try:
-            body = self._response.feed(data)
+            self._take(data)
         except ResponseError as exc:
             self._fail(UpstreamBroken(str(exc), sent=self._sent))
             return
         if self._response.excess:
             self.abort()
+        elif self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
+            self._reading_paused = True
+            cast("asyncio.Transport", self._transport).pause_reading()
+        if self._response.head is not None:
+            self._wake()
+
+    def _take(self, data: bytes) -> None:
+        body = self._response.feed(data)
         if body:
             self._pieces.append(body)
             self._pieces_bytes += len(body)
-            if self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
-                self._reading_paused = True
-                cast("asyncio.Transport", self._transport).pause_reading()
-        if body or self._response.head is not None:
-            self._wake()
+
+    def _read_last_words(self) -> None:
+        """Read what the kernel still holds after a failed write.
+
+        A server that refuses an upload and closes with bytes unread sends a reset right behind its answer; when
+        a write meets the reset first, asyncio and uvloop give the connection up with the answer unread. Both
+        close the socket after `connection_lost`; the inode tells whether the descriptor still is that socket.
+        """
+        if self._socket_id is None:
+            return
+        descriptor, inode = self._socket_id
+        with contextlib.suppress(OSError):
+            while self._pieces_bytes < PAUSE_READING_BYTES and os.fstat(descriptor).st_ino == inode:
+                data = os.read(descriptor, 65536)
+                if not data:
+                    return
+                self._take(data)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._in_exchange and self._error is None:
+        if self._in_exchange and self._error is None and not self._response.complete:
             try:
+                if exc is not None:
+                    self._read_last_words()
                 if exc is not None and not self._response.complete:
-                    raise ResponseError("Expected a response, got a broken connection.") from exc
+                    raise ResponseError(f"Expected a response, got a broken connection: {exc}.")
                 self._response.end()
             except ResponseError as error:
                 self._error = UpstreamBroken(str(error), sent=self._sent)
         self._transport = self._poll = None
-        self._disarm()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.close()
         self._wake()
         self._on_lost(self)
 

@@ -58,21 +58,26 @@ class Pool:
         """A clean connection: the one used last, or a new one. Raises UpstreamUnreachable, NoFreeConnection."""
         if self._closed:
             raise UpstreamUnreachable("The way to the upstream is closed.", sent=False)
-        places = self._origins.get(origin)
-        if places is None:
-            places = self._origins[origin] = _Places()
-        while places.idle:
-            connection = places.idle.pop()
-            if connection.is_quiet():
-                return connection
-            connection.abort()
-        if places.taken < self._limits.max_connections_per_origin:
-            places.taken += 1
-        else:
-            handed_over = await self._wait_for_place(origin, places, wait_seconds)
-            if handed_over is not None:
+        deadline = asyncio.get_running_loop().time() + wait_seconds
+        while True:
+            places = self._origins.get(origin)
+            if places is None:
+                places = self._origins[origin] = _Places()
+            while places.idle:
+                connection = places.idle.pop()
+                if connection.is_quiet():
+                    return connection
+                connection.abort()
+            if places.taken < self._limits.max_connections_per_origin:
+                places.taken += 1
+                return await self._open_connection(origin, places, connect_seconds)
+            handed_over = await self._wait_for_place(origin, places, deadline)
+            if handed_over is None:
+                return await self._open_connection(origin, places, connect_seconds)
+            if handed_over.is_quiet():
                 return handed_over
-        return await self._open_connection(origin, places, connect_seconds)
+            # Lost on the way from one request to the next: its place is freed by `_on_lost`.
+            handed_over.abort()
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: to the longest waiter or to rest when it is clean, away with it otherwise."""
@@ -106,14 +111,14 @@ class Pool:
             self._emptied = asyncio.Event()
             await self._emptied.wait()
 
-    async def _wait_for_place(self, origin: Origin, places: _Places, wait_seconds: float) -> Connection | None:
+    async def _wait_for_place(self, origin: Origin, places: _Places, deadline: float) -> Connection | None:
         """A connection another request gave back, or None: a place to open one."""
         if len(places.waiters) >= self._limits.max_waiters_per_origin:
             raise NoFreeConnection(f"Too many requests wait for a connection to {origin.host}.", sent=False)
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         places.waiters.append(waiter)
         try:
-            async with asyncio.timeout(wait_seconds):
+            async with asyncio.timeout_at(deadline):
                 return await waiter
         except BaseException as exc:
             if waiter.done() and not waiter.cancelled():
@@ -121,8 +126,7 @@ class Pool:
             elif waiter in places.waiters:
                 places.waiters.remove(waiter)
             if isinstance(exc, TimeoutError):
-                text = f"Waited {wait_seconds:g} s for a free connection to {origin.host}."
-                raise NoFreeConnection(text, sent=False) from exc
+                raise NoFreeConnection(f"No connection to {origin.host} fell free in time.", sent=False) from exc
             raise
 
     def _give_back(self, origin: Origin, places: _Places, handed_over: Connection | None) -> None:

@@ -6,18 +6,19 @@ What the stock transport cannot promise is taken from it:
 - its one read deadline starts anew with every byte, so the wait for the head has a deadline around it;
 - it resolves names itself, so the guarded address is chosen here and connected to by number.
 
-What remains: an early response is only seen when the request body yields its next piece, and the number of
-requests that wait for a connection is bounded by time alone.
+What remains: a response that comes while the request is still being sent is only looked for when the body ended
+or a write failed, and may be lost; and the requests that wait for a connection are bounded by time alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import httpx
 
+from gateway.ports import UpstreamError
 from gateway.upstreams.connector import resolve
 from gateway.upstreams.heads import HeadError, read_request_length
 from gateway.upstreams.settings import UpstreamSettings, tls_context
@@ -31,7 +32,7 @@ class StockTransport(httpx.AsyncBaseTransport):
         self._guarded = settings.endpoint is None and not settings.allow_private
         self._timeouts = settings.timeouts
         self._inner = httpx.AsyncHTTPTransport(
-            verify=tls_context(settings.ca_file),
+            verify=tls_context(settings),
             trust_env=False,
             retries=0,
             limits=httpx.Limits(
@@ -41,6 +42,10 @@ class StockTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = read_timeouts(request.extensions.get("timeout"), self._timeouts)
+        try:
+            length = read_request_length((name.lower(), value) for name, value in request.headers.raw)
+        except HeadError as exc:
+            raise httpx.LocalProtocolError(str(exc)) from UpstreamError(str(exc), sent=False)
         stock_timeouts: dict[str, float | None] = {
             "pool": timeouts.pool_seconds,
             "connect": timeouts.connect_seconds,
@@ -52,9 +57,14 @@ class StockTransport(httpx.AsyncBaseTransport):
         if self._guarded:
             extensions.setdefault("sni_hostname", url.host)
             url = url.copy_with(host=await self._resolve(request, timeouts.connect_seconds))
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as deadline:
-                body = _TimedBody(cast("httpx.AsyncByteStream", request.stream), deadline, timeouts.response_seconds)
+                body = _CheckedBody(
+                    cast("httpx.AsyncByteStream", request.stream),
+                    length,
+                    lambda: deadline.reschedule(loop.time() + timeouts.response_seconds),
+                )
                 inner = httpx.Request(
                     request.method, url, headers=request.headers.raw, stream=body, extensions=extensions
                 )
@@ -84,15 +94,24 @@ class StockTransport(httpx.AsyncBaseTransport):
         return addresses[0]
 
 
-class _TimedBody(httpx.AsyncByteStream):
-    """A request body whose end starts the wait for the response head."""
+class _CheckedBody(httpx.AsyncByteStream):
+    """A request body of exactly the declared length, whose end starts the wait for the response head."""
 
-    def __init__(self, body: httpx.AsyncByteStream, deadline: asyncio.Timeout, response_seconds: float) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, length: int | None, on_end: Callable[[], None]) -> None:
         self._body = body
-        self._deadline = deadline
-        self._response_seconds = response_seconds
+        self._length = length
+        self._on_end = on_end
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
         async for piece in self._body:
+            size += len(piece)
+            if self._length is not None and size > self._length:
+                raise self._mismatch("more")
             yield piece
-        self._deadline.reschedule(asyncio.get_running_loop().time() + self._response_seconds)
+        if self._length is not None and size < self._length:
+            raise self._mismatch(f"{size}")
+        self._on_end()
+
+    def _mismatch(self, got: str) -> UpstreamError:
+        return UpstreamError(f"Expected a request body of {self._length} bytes, got {got}.", sent=True)

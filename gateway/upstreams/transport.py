@@ -5,8 +5,8 @@ and `response`: the wait for the head). The request's headers are sent as they s
 must frame the body: `content-length` or `transfer-encoding: chunked`.
 
 One retry happens here and no other: a reused connection that was closed by the peer before the first byte of
-an answer, with a body held in memory and a method other than POST (RFC 9112 §9.3.1). The second attempt uses
-a new connection.
+an answer, with a body held in memory and a method other than POST (RFC 9112 §9.3.1). The resting
+connections of that origin are dropped first, since they are likely as dead.
 
 Exceptions are httpx's, each raised from the port's error that tells whether a byte was sent:
 
@@ -51,7 +51,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, settings: UpstreamSettings) -> None:
         guarded = settings.endpoint is None and not settings.allow_private
-        connector = Connector(tls=tls_context(settings.ca_file), guarded=guarded)
+        connector = Connector(tls=tls_context(settings), guarded=guarded)
         self._pool = Pool(connector.connect, settings.limits)
         self._timeouts = settings.timeouts
 

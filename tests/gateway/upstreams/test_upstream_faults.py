@@ -1,0 +1,409 @@
+"""An upstream that lies, stalls or dies: one clear error each, the connection never used again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstreams import Timeouts, TransportKind
+from tests.gateway.upstreams.scripted_server import (
+    PATIENCE_SECONDS,
+    Peer,
+    Script,
+    answering,
+    build_answer,
+    build_request,
+    fetch,
+    open_upstream,
+    serve,
+)
+
+SHORT_SECONDS = 0.1
+SHORT = Timeouts(
+    pool_seconds=SHORT_SECONDS,
+    connect_seconds=SHORT_SECONDS,
+    write_seconds=SHORT_SECONDS,
+    response_seconds=SHORT_SECONDS,
+    read_seconds=SHORT_SECONDS,
+)
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def once_then_clean(bad: bytes) -> Script:
+    """The first connection gets `bad` and is closed, later ones a good answer."""
+
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        if not used:
+            used.append(True)
+            await peer.send(bad)
+        else:
+            await peer.send(build_answer(b"clean"))
+
+    used: list[bool] = []
+    return script
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 200 OK\r\nContent-Len",
+        b"220 mail.example ESMTP\r\n\r\n",
+        b"<html>not http</html>",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"\r\n" * 40_000,
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 -20 OK\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        HEAD + b"X: " + b"a" * 1_048_576 + b"\r\n\r\n",
+        HEAD + b"X: y\r\n" * 200_000 + b"\r\n",
+        HEAD + b"No colon here\r\n\r\n",
+        HEAD + b"Bad name: x\r\n\r\n",
+        HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nfine!",
+        HEAD + b"Content-Length: 4, 5\r\n\r\nfine!",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: +4\r\n\r\nfine",
+        HEAD + b"Content-Length: 0x4\r\n\r\nfine",
+        HEAD + b"Content-Length: 99999999999999999999999\r\n\r\nfine",
+        HEAD + b"Content-Length:\r\n\r\nfine",
+        HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: identity\r\n\r\nfine",
+    ],
+    ids=lambda bad: repr(bad[:70]),
+)
+async def test_answer_that_is_not_one_http_response_is_broken(kind: TransportKind, bad: bytes) -> None:
+    async with serve(once_then_clean(bad)) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream)
+        assert caught.value.sent
+        assert await fetch(upstream) == (200, b"clean")
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nfine",
+        HEAD + b"X: a\r\n folded\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        b"HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=lambda bad: repr(bad[:70]),
+)
+async def test_native_is_stricter_than_stock(bad: bytes) -> None:
+    async with serve(once_then_clean(bad)) as server, open_upstream(TransportKind.NATIVE, server.url) as upstream:
+        with pytest.raises(UpstreamBroken):
+            await fetch(upstream)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        HEAD + b"Content-Length: 100\r\n\r\npart",
+        HEAD + b"Content-Length: 1\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfi",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine!!\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n-4\r\nfine\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nfine",
+    ],
+    ids=lambda bad: repr(bad[17:80]),
+)
+async def test_response_cut_short_is_never_a_whole_one(kind: TransportKind, bad: bytes) -> None:
+    async with serve(once_then_clean(bad)) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream)
+        assert caught.value.sent
+        assert await fetch(upstream) == (200, b"clean")
+    assert server.connections == 2
+
+
+async def test_bytes_before_the_cut_are_delivered(kind: TransportKind) -> None:
+    async with (
+        serve(answering(HEAD + b"Content-Length: 100\r\n\r\npart")) as server,
+        open_upstream(kind, server.url) as upstream,
+    ):
+        response = await upstream.send(build_request(), b"")
+        stream = response.stream()
+        assert await anext(stream) == b"part"
+        with pytest.raises(UpstreamBroken):
+            await anext(stream)
+        await response.aclose()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nX: ", HEAD + b"Content-Length: 9\r\n\r\npart"])
+async def test_reset_at_any_phase_is_broken(kind: TransportKind, said: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.send(said)
+        await asyncio.sleep(0.02)
+        peer.reset()
+
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream)
+        assert caught.value.sent
+
+
+async def test_reset_on_accept_is_an_upstream_error(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        peer.reset()
+
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises((UpstreamBroken, UpstreamUnreachable)):
+            await fetch(upstream)
+
+
+async def test_reset_while_the_body_is_sent_is_broken(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.read_exactly(100_000)
+        peer.reset()
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 50_000
+            await asyncio.sleep(0)
+
+    request = build_request("PUT", headers=((b"transfer-encoding", b"chunked"),))
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream, request, body())
+        assert caught.value.sent
+
+
+# --- deadlines ----------------------------------------------------------------------------------------------
+
+
+async def drip(peer: Peer, data: bytes) -> None:
+    """One byte now and then, each well before a deadline, for ever."""
+    await peer.read_head()
+    await peer.send(data)
+    while True:
+        await asyncio.sleep(SHORT_SECONDS / 5)
+        await peer.send(b"x")
+
+
+async def assert_times_out(kind: TransportKind, script: Script, dropped: asyncio.Event | None = None) -> None:
+    async with serve(script) as server, open_upstream(kind, server.url, timeouts=SHORT) as upstream:
+        started = time.monotonic()
+        with pytest.raises(UpstreamTimeout) as caught:
+            await fetch(upstream)
+        assert SHORT_SECONDS * 0.9 <= time.monotonic() - started < PATIENCE_SECONDS / 2
+        assert caught.value.sent
+        if dropped is not None:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await dropped.wait()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 2",
+        HEAD + b"Content-Len",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        HEAD + b"Content-Length: 9\r\n\r\n",
+        HEAD + b"Content-Length: 9\r\n\r\npart",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n",
+        HEAD + b"\r\nuntil the end",
+    ],
+)
+async def test_stall_ends_at_its_deadline_and_drops_the_connection(kind: TransportKind, said: bytes) -> None:
+    dropped = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.send(said)
+        await peer.wait_closed_by_client()
+        dropped.set()
+
+    await assert_times_out(kind, script, dropped)
+
+
+async def test_dripping_head_has_one_deadline_as_a_whole(kind: TransportKind) -> None:
+    await assert_times_out(kind, lambda peer: drip(peer, HEAD + b"X: "))
+
+
+async def test_endless_interim_answers_have_one_deadline_as_a_whole(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        while True:
+            await peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            await asyncio.sleep(SHORT_SECONDS / 10)
+
+    await assert_times_out(kind, script)
+
+
+async def test_slow_but_steady_body_outlives_the_read_deadline(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.send(HEAD + b"Content-Length: 10\r\n\r\n")
+        for _ in range(10):
+            await asyncio.sleep(SHORT_SECONDS / 3)
+            await peer.send(b"x")
+
+    async with serve(script) as server, open_upstream(kind, server.url, timeouts=SHORT) as upstream:
+        assert await fetch(upstream) == (200, b"x" * 10)
+
+
+async def test_slow_reader_is_not_the_upstreams_fault(kind: TransportKind) -> None:
+    async with (
+        serve(answering(build_answer(b"x" * 1_000_000))) as server,
+        open_upstream(kind, server.url, timeouts=SHORT) as upstream,
+    ):
+        response = await upstream.send(build_request(), b"")
+        size = 0
+        async for piece in response.stream():
+            if not size:
+                await asyncio.sleep(2 * SHORT_SECONDS)
+            size += len(piece)
+        await response.aclose()
+    assert size == 1_000_000
+
+
+async def test_slow_request_body_does_not_start_the_wait_for_the_head(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.read_exactly(4)
+        await peer.send(build_answer())
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"bo"
+        await asyncio.sleep(2 * SHORT_SECONDS)
+        yield b"dy"
+
+    request = build_request("PUT", headers=((b"content-length", b"4"),))
+    async with serve(script) as server, open_upstream(kind, server.url, timeouts=SHORT) as upstream:
+        assert await fetch(upstream, request, body()) == (200, b"fine")
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 200_000], ids=["empty", "large"])
+async def test_wait_for_the_head_can_be_set_for_one_request(kind: TransportKind, body: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.read_exactly(len(body))
+        await asyncio.sleep(2 * SHORT_SECONDS)
+        await peer.send(build_answer())
+
+    request = build_request("PUT", headers=((b"content-length", b"%d" % len(body)),))
+    async with serve(script) as server, open_upstream(kind, server.url, timeouts=SHORT) as upstream:
+        response = await upstream.send(request, body, response_timeout_seconds=PATIENCE_SECONDS)
+        assert [piece async for piece in response.stream()] == [b"fine"]
+        await response.aclose()
+        with pytest.raises(UpstreamTimeout):
+            await upstream.send(request, body)
+
+
+async def test_upstream_that_takes_no_bytes_is_a_timeout(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        peer.writer.transport.pause_reading()
+        await asyncio.sleep(PATIENCE_SECONDS)
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+
+    request = build_request("PUT", headers=((b"transfer-encoding", b"chunked"),))
+    async with serve(script) as server, open_upstream(kind, server.url, timeouts=SHORT) as upstream:
+        with pytest.raises(UpstreamTimeout) as caught:
+            await fetch(upstream, request, body())
+        assert caught.value.sent
+
+
+# --- no connection ------------------------------------------------------------------------------------------
+
+
+async def test_refused_connection_is_unreachable_and_nothing_was_sent(kind: TransportKind) -> None:
+    async with serve(answering()) as server:
+        url = server.url
+    async with open_upstream(kind, url) as upstream:
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await fetch(upstream)
+    assert not caught.value.sent
+
+
+async def test_name_without_address_is_unreachable(kind: TransportKind) -> None:
+    async with open_upstream(kind, "http://x.invalid:9000") as upstream:
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await fetch(upstream)
+    assert not caught.value.sent
+
+
+async def test_connection_that_does_not_open_in_time_is_unreachable(kind: TransportKind) -> None:
+    # A listener whose queue is full answers no SYN.
+    with socket.socket() as listener, socket.socket() as filler, socket.socket() as second_filler:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for client in (filler, second_filler):
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with open_upstream(kind, url, timeouts=SHORT) as upstream:
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await fetch(upstream)
+    assert not caught.value.sent
+
+
+async def test_error_of_the_request_body_comes_out_unchanged(kind: TransportKind) -> None:
+    class ClientLeftError(Exception):
+        pass
+
+    received = bytearray()
+
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        while data := await peer.reader.read(65536):
+            received.extend(data)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"part"
+        await asyncio.sleep(0.02)
+        raise ClientLeftError
+
+    request = build_request("PUT", headers=((b"content-length", b"10"),))
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(ClientLeftError):
+            await fetch(upstream, request, body())
+        await asyncio.sleep(0.02)
+        assert server.open_connections == 0
+    assert received == b"part"
+
+
+async def test_chunked_body_that_fails_is_not_ended_properly(kind: TransportKind) -> None:
+    received = bytearray()
+
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        while data := await peer.reader.read(65536):
+            received.extend(data)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"part"
+        raise UpstreamError("stop", sent=True)
+
+    request = build_request("PUT", headers=((b"transfer-encoding", b"chunked"),))
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamError, match="stop"):
+            await fetch(upstream, request, body())
+        await asyncio.sleep(0.02)
+    assert b"0\r\n\r\n" not in received

@@ -1,0 +1,385 @@
+"""Connections used again, and those that must not be. Only the native transport keeps any."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.ports import UpstreamBroken, UpstreamUnreachable
+from gateway.upstreams import PoolLimits, Timeouts, TransportKind
+from gateway.upstreams.pool import NoFreeConnection
+from tests.gateway.upstreams.scripted_server import (
+    PATIENCE_SECONDS,
+    Peer,
+    Script,
+    answering,
+    answering_always,
+    build_answer,
+    build_request,
+    fetch,
+    open_upstream,
+    pieces,
+    serve,
+)
+
+NATIVE = TransportKind.NATIVE
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n"
+POISON = build_answer(b"poison")
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("GET", build_answer()),
+        ("GET", CHUNKED),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        ("PUT", b"HTTP/1.1 100 Continue\r\n\r\n" + build_answer()),
+        ("GET", build_answer(b"x" * 100_000)),
+        ("GET", build_answer(status=b"503 Slow Down")),
+    ],
+    ids=lambda value: value[:50] if isinstance(value, bytes) else None,
+)
+async def test_connection_is_used_again_after_a_clean_exchange(method: str, answer: bytes) -> None:
+    async with serve(answering_always(answer)) as server, open_upstream(NATIVE, server.url) as upstream:
+        for _ in range(3):
+            await fetch(upstream, build_request(method))
+    assert (server.connections, len(server.heads)) == (1, 3)
+
+
+async def test_connection_is_used_again_after_streamed_bodies() -> None:
+    async def script(peer: Peer) -> None:
+        while True:
+            head = await peer.read_head()
+            await (peer.reader.readuntil(b"0\r\n\r\n") if b"chunked" in head else peer.read_exactly(4))
+            await peer.send(build_answer())
+
+    async with serve(script) as server, open_upstream(NATIVE, server.url) as upstream:
+        for framing in ((b"content-length", b"4"), (b"transfer-encoding", b"chunked")):
+            await fetch(upstream, build_request("PUT", headers=(framing,)), pieces(b"bo", b"dy"))
+    assert (server.connections, len(server.heads)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        build_answer(extra=b"Connection: close\r\n"),
+        build_answer(extra=b"Connection: Keep-Alive, Close\r\n"),
+        b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfine",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nfine",
+    ],
+)
+async def test_connection_the_peer_wants_closed_is_not_used_again(kind: TransportKind, answer: bytes) -> None:
+    async with serve(answering_always(answer)) as server, open_upstream(kind, server.url) as upstream:
+        for _ in range(2):
+            assert await fetch(upstream) == (200, b"fine")
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("pause_seconds", [0.0, 0.02], ids=["same segment", "a moment later"])
+@pytest.mark.parametrize("trailing", [POISON, b"\r\n", b"x", b"0\r\n\r\n"], ids=repr)
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("GET", build_answer()),
+        ("GET", build_answer(b"")),
+        ("GET", CHUNKED),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ],
+    ids=["length", "empty", "chunked", "204", "head length", "head chunked", "304"],
+)
+async def test_bytes_after_a_response_never_answer_the_next_request(
+    kind: TransportKind, method: str, answer: bytes, trailing: bytes, pause_seconds: float
+) -> None:
+    served = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal served
+        while True:
+            await peer.read_head()
+            served += 1
+            if served > 1:
+                await peer.send(build_answer(b"" if method == "HEAD" else b"clean"))
+                continue
+            if pause_seconds:
+                await peer.send(answer)
+                await asyncio.sleep(pause_seconds)
+                await peer.send(trailing)
+            else:
+                await peer.send(answer + trailing)
+
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        first = await fetch(upstream, build_request(method))
+        assert b"poison" not in first[1]
+        await asyncio.sleep(2 * pause_seconds)
+        assert await fetch(upstream, build_request(method)) == (200, b"" if method == "HEAD" else b"clean")
+    assert server.connections == 2
+
+
+async def test_unread_response_takes_its_connection_along(kind: TransportKind) -> None:
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part")
+
+    async with serve(script) as server, open_upstream(kind, server.url) as upstream:
+        for _ in range(2):
+            response = await upstream.send(build_request(), b"")
+            await response.aclose()
+            await response.aclose()
+    assert server.connections == 2
+
+
+async def test_resting_connection_is_closed_after_its_time() -> None:
+    closed = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.send(build_answer())
+        await peer.wait_closed_by_client()
+        closed.set()
+
+    limits = PoolLimits(max_idle_seconds=0.05)
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        await fetch(upstream)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await closed.wait()
+        assert await fetch(upstream) == (200, b"fine")
+    assert server.connections == 2
+
+
+async def test_connection_closed_by_the_peer_while_resting_is_not_used_again() -> None:
+    async with serve(answering(build_answer())) as server, open_upstream(NATIVE, server.url) as upstream:
+        for _ in range(3):
+            assert await fetch(upstream, build_request("POST")) == (200, b"fine")
+            await asyncio.sleep(0.02)
+    assert server.connections == 3
+
+
+def failing_on_second_request(last_words: bytes = b"") -> tuple[list[int], Script]:
+    """Requests counted by connection, and a script whose first connection closes when its second one comes."""
+    counts: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        index = len(counts)
+        counts.append(0)
+        while True:
+            await peer.read_head()
+            counts[index] += 1
+            if counts[0] == 2 and index == 0:
+                await peer.send(last_words)
+                return
+            await peer.send(build_answer(b""))
+
+    return counts, script
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_stale_connection_is_replaced_for_a_body_in_memory(method: str) -> None:
+    counts, script = failing_on_second_request()
+    request = build_request(method, headers=((b"content-length", b"4"),))
+    async with serve(script) as server, open_upstream(NATIVE, server.url) as upstream:
+        await fetch(upstream)
+        assert await fetch(upstream, request, b"body") == (200, b"")
+    assert counts == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "last_words"),
+    [
+        ("POST", b"body", b""),
+        ("PUT", (b"bo", b"dy"), b""),
+        ("PUT", b"body", b"HTTP/1.1 2"),
+        ("PUT", b"body", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["post", "streamed body", "part of an answer", "interim answer"],
+)
+async def test_request_that_may_have_been_served_is_not_sent_again(
+    method: str, body: tuple[bytes, ...] | bytes, last_words: bytes
+) -> None:
+    counts, script = failing_on_second_request(last_words)
+    request = build_request(method, headers=((b"content-length", b"4"),))
+    async with serve(script) as server, open_upstream(NATIVE, server.url) as upstream:
+        await fetch(upstream)
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream, request, body if isinstance(body, bytes) else pieces(*body))
+    assert caught.value.sent
+    assert counts == [2]
+
+
+async def test_request_on_a_new_connection_is_never_sent_again(kind: TransportKind) -> None:
+    async with serve(answering(b"")) as server, open_upstream(kind, server.url) as upstream:
+        with pytest.raises(UpstreamBroken) as caught:
+            await fetch(upstream)
+    assert caught.value.sent
+    assert len(server.heads) == 1
+
+
+async def test_second_attempt_is_the_last() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        if server.connections == 1:
+            await peer.send(build_answer())
+            await peer.read_head()
+
+    async with serve(script) as server, open_upstream(NATIVE, server.url) as upstream:
+        await fetch(upstream)
+        with pytest.raises(UpstreamBroken):
+            await fetch(upstream)
+    assert len(server.heads) == 3
+
+
+async def test_one_stale_connection_makes_the_resting_ones_suspect() -> None:
+    gate = asyncio.Event()
+    stale = False
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await gate.wait()
+            if stale and peer.request_count > 1:
+                return
+            await peer.send(build_answer())
+
+    async with serve(script) as server, open_upstream(NATIVE, server.url) as upstream:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(fetch(upstream))
+            await asyncio.sleep(0.05)
+            gate.set()
+        assert server.connections == 5
+        stale = True
+        assert await fetch(upstream) == (200, b"fine")
+    assert (server.connections, len(server.heads)) == (6, 7)
+
+
+# --- how many, and who waits --------------------------------------------------------------------------------
+
+
+async def test_connections_are_bounded_and_requests_wait_for_one(kind: TransportKind) -> None:
+    most = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal most
+        while True:
+            await peer.read_head()
+            most = max(most, server.open_connections)
+            await asyncio.sleep(0.002)
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=3)
+    async with serve(script) as server, open_upstream(kind, server.url, limits=limits) as upstream:
+        answers = await asyncio.gather(*(fetch(upstream) for _ in range(30)))
+    assert answers == [(200, b"fine")] * 30
+    assert most <= (3 if kind is NATIVE else 4)
+    assert len(server.heads) == 30
+
+
+async def never(peer: Peer) -> None:
+    """Accept and say nothing."""
+    await peer.read_head()
+    await peer.wait_closed_by_client()
+
+
+async def test_wait_for_a_free_connection_ends_at_its_deadline(kind: TransportKind) -> None:
+    limits, timeouts = PoolLimits(max_connections_per_origin=1), Timeouts(pool_seconds=0.05)
+    async with serve(never) as server, open_upstream(kind, server.url, limits=limits, timeouts=timeouts) as upstream:
+        holding = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.05)
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await fetch(upstream)
+        assert not caught.value.sent
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+    assert len(server.heads) == 1
+
+
+async def test_request_beyond_the_waiting_room_is_refused_at_once() -> None:
+    limits = PoolLimits(max_connections_per_origin=1, max_waiters_per_origin=2)
+    async with serve(never) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        waiting = [asyncio.create_task(fetch(upstream)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(NoFreeConnection):
+            await fetch(upstream)
+        assert asyncio.get_running_loop().time() - started < 0.5
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_waiter_that_gave_up_does_not_keep_its_place() -> None:
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await gate.wait()
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        first = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        quitter = asyncio.create_task(fetch(upstream))
+        patient = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        quitter.cancel()
+        gate.set()
+        assert await first == await patient == (200, b"fine")
+        assert await fetch(upstream) == (200, b"fine")
+    assert (server.connections, len(server.heads)) == (1, 3)
+
+
+async def test_place_of_a_failed_connection_goes_to_the_next_request() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        if len(server.heads) > 1:
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        results = await asyncio.gather(*(fetch(upstream) for _ in range(4)), return_exceptions=True)
+    assert isinstance(results[0], UpstreamBroken)
+    assert results[1:] == [(200, b"fine")] * 3
+
+
+async def test_refused_connections_leave_no_place_taken(kind: TransportKind) -> None:
+    async with serve(never) as server:
+        url = server.url
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with open_upstream(kind, url, limits=limits) as upstream:
+        for _ in range(3):
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await fetch(upstream)
+            assert not isinstance(caught.value, NoFreeConnection)
+
+
+# --- closing ------------------------------------------------------------------------------------------------
+
+
+async def test_close_drops_resting_and_busy_connections_and_refuses_new_requests() -> None:
+    async def script(peer: Peer) -> None:
+        head = await peer.read_head()
+        if b"/busy" not in head:
+            await peer.send(build_answer())
+        await peer.wait_closed_by_client()
+
+    async with serve(script) as server:
+        async with open_upstream(NATIVE, server.url) as upstream:
+            busy = asyncio.create_task(fetch(upstream, build_request(target=b"/busy")))
+            await fetch(upstream)
+            await asyncio.sleep(0.02)
+            assert server.open_connections == 2
+            await upstream.aclose()
+            with pytest.raises(UpstreamBroken):
+                await busy
+            with pytest.raises(UpstreamUnreachable):
+                await fetch(upstream)
+        await asyncio.sleep(0.05)
+        assert server.open_connections == 0
