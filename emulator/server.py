@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from cos.header_names import spell_head
 from emulator.app import TRANSPORT_EXTENSION, App, create_app
 from emulator.control import create_control_app
 from emulator.emulator import Emulator
@@ -184,3 +185,28 @@ class _Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         scope = cast("dict[str, Any]", self.scope)  # its declared type knows uvicorn's own extensions only
         scope.setdefault("extensions", {})[TRANSPORT_EXTENSION] = self.transport
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.transport = _HeadSpelling(cycle)  # type: ignore[assignment]  # all that a cycle uses of a transport
+        super()._start_asgi_task(cycle, app)
+
+
+class _HeadSpelling:
+    """Stands in for a response's transport until the head is written, whose names it spells as COS does.
+
+    uvicorn writes every name in lower case. A `100 Continue` before the head passes as it is.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 100 "):
+            self._transport.write(data)
+            return
+        self._cycle.transport = self._transport
+        self._transport.write(spell_head(data))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

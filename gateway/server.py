@@ -22,6 +22,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cos.errors import COSError
+from cos.header_names import spell_head
 from gateway.errors import error_body, error_headers
 from gateway.exchange import http_date
 from gateway.identifiers import new_request_id
@@ -111,6 +112,7 @@ class _DataProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.scope["abort"] = lambda: self._abort(cycle)  # type: ignore[typeddict-unknown-key]  # ours as well
+        cycle.transport = _HeadSpelling(cycle)  # type: ignore[assignment]  # all that a cycle uses of a transport
         task = self.loop.create_task(cycle.run_asgi(app))
         self._requests[cycle] = task
         self.tasks.add(task)
@@ -141,8 +143,8 @@ class _DataProtocol(HttpToolsProtocol):
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]
-        head = b"".join(b"%s: %s\r\n" % field for field in fields)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
+        head = b"HTTP/1.1 400 Bad Request\r\n" + b"".join(b"%s: %s\r\n" % field for field in fields) + b"\r\n"
+        self.transport.write(spell_head(head) + body)
         self.transport.close()
 
     def _arm_head_timer(self) -> None:
@@ -183,6 +185,27 @@ class _DataProtocol(HttpToolsProtocol):
     def _ended(self, cycle: RequestResponseCycle, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
         self._requests.pop(cycle, None)
+
+
+class _HeadSpelling:
+    """Stands in for a response's transport until the head is written, whose names it spells as COS does.
+
+    uvicorn writes every name in lower case. A `100 Continue` before the head passes as it is.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 100 "):
+            self._transport.write(data)
+            return
+        self._cycle.transport = self._transport
+        self._transport.write(spell_head(data))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Server(uvicorn.Server):
