@@ -83,6 +83,8 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     upload_id = parse_upload_id(raw_upload) if raw_upload is not None else None
     if not operation.copies:
         _refuse_copy_headers(request)
+        if operation.body is Body.STREAM and body_bytes == 0 and b"content-length" not in request.headers:
+            raise COSError("MissingContentLength")
         return ObjectCall(
             operation=operation,
             address=address,
