@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from qcloud_cos import CosConfig
+from qcloud_cos.cos_auth import CosS3Auth
+from requests import PreparedRequest
 
 from cos.address import Level
 from cos.errors import COSError
@@ -24,6 +27,7 @@ from cos.signing import (
     sign,
     verify,
 )
+from cos.signing.q_sign import CARRIER_PARAMETERS
 from cos.target import Parameter, Target, parse_target, render_path, render_query
 
 SECRET = "ExampleSecretKey/with+chars=0001"
@@ -179,3 +183,29 @@ def _claim_or_refusal(received: Request) -> None:
     with pytest.raises(COSError) as refusal:
         verify(received, read_claim(received), SECRET)
     assert 400 <= refusal.value.status < 500
+
+
+@given(_keys, st.dictionaries(_names, _values, max_size=3), st.dictionaries(_names, _keys.map(str.strip), max_size=3))
+def test_what_the_python_sdk_signs_is_accepted(key: str, parameters: dict[str, str], metadata: dict[str, str]) -> None:
+    # urllib3, below the SDK, drops a last segment of dots: such keys never arrive as signed.
+    assume(key.rpartition("/")[2] not in (".", ".."))
+    assume(CARRIER_PARAMETERS.isdisjoint(parameters))
+    host = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com"
+    headers = {f"x-cos-meta-{name}": value.encode() for name, value in metadata.items()}
+    url = f"http://{host}{render_path(b'/' + key.lstrip('/').encode()).decode()}"
+    made = PreparedRequest()
+    made.prepare(
+        method="PUT",
+        url=url,
+        headers={"x-cos-copy-source": b"s", **headers},
+        params=parameters,
+        auth=CosS3Auth(CosConfig(Region="ap-guangzhou", SecretId="AK", SecretKey=SECRET), key.lstrip("/"), parameters),
+    )
+    fields = [(b"host", host.encode())]
+    for name, value in made.headers.items():
+        fields.append((name.encode(), value if isinstance(value, bytes) else value.encode("latin-1")))
+    target = parse_target(made.url.removeprefix(f"http://{host}").encode())
+    received = Request("PUT", target, Headers(fields), host, Dialect.COS)
+    claim = read_claim(received)
+    verify(received, claim, SECRET)
+    check_coverage(received, claim, level=Level.OBJECT)
