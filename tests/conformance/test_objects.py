@@ -93,6 +93,14 @@ async def test_head_says_what_get_would_send(cos: Site, key: str) -> None:
     assert head.header("content-length") == str(len(CONTENT))
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_header_names_are_spelled_as_cos_spells_them(cos: Site, key: str, method: str) -> None:
+    # The Python SDK gives programs a plain dict of them: `response["ETag"]`.
+    answer = await cos.call(method, EXAMPLE, key)
+    assert {"Content-Length", "Content-Type", "ETag", "Last-Modified", "Date", "Server"} <= answer.spelled_names
+    assert "x-cos-request-id" in answer.spelled_names
+
+
 async def test_a_missing_object_is_404(cos: Site) -> None:
     assert_error(await cos.get(EXAMPLE, "missing"), 404, "NoSuchKey")
     assert (await cos.head(EXAMPLE, "missing")).status == 404
@@ -126,6 +134,7 @@ async def test_a_deleted_object_is_gone_and_deleting_again_is_fine(cos: Site, ke
         ("bytes=-5000", CONTENT),
         ("bytes=0-0", CONTENT[:1]),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_range_is_answered_with_206(cos: Site, key: str, byte_range: str, expected: bytes) -> None:
     answer = await cos.get(EXAMPLE, key, headers=[("range", byte_range)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from emulator.server import RunningEmulator
 from gateway.app import running as running_gateway
@@ -43,6 +44,7 @@ def gateway_settings(endpoint: str, folder: Path) -> Settings:
             "admin": {"port": 0},
             "upstream": {"endpoint": endpoint},
             "store": {"path": folder / "gateway.db"},
+            "master_key": {"value": token_hex(32)},
             "audit": {"path": folder / "audit.jsonl", "durability": "process"},
             "policies": {"paths": [policy]},
             "buckets": [{"name": bucket.name, "region": bucket.region} for bucket in BUCKETS if bucket != FOREIGN],

@@ -21,11 +21,15 @@ class MalformedAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. `headers` keep order and repeats, names lower-case, values decoded as latin-1."""
+    """One answer. `headers` keep order and repeats, names lower-case, values decoded as latin-1.
+
+    `spelled_names` are the field names as they were on the wire.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    spelled_names: frozenset[str] = frozenset()
 
     def header(self, name: str) -> str | None:
         """The only value of a field, None when absent. Raises AssertionError when it is repeated."""
@@ -86,7 +90,9 @@ async def _read_response(reader: asyncio.StreamReader, *, head: bool) -> Respons
         status, headers = await _read_head(reader)
         if status >= 200:
             break
-    return Response(status, headers, await _read_body(reader, status, dict(headers), head=head))
+    lowered = tuple((name.lower(), value) for name, value in headers)
+    body = await _read_body(reader, status, dict(lowered), head=head)
+    return Response(status, lowered, body, frozenset(name for name, _ in headers))
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, tuple[tuple[str, str], ...]]:
@@ -103,7 +109,7 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, tuple[tuple[str
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise MalformedAnswer(f"header line {line!r}")
-        headers.append((name.lower(), value.strip(" \t")))
+        headers.append((name, value.strip(" \t")))
     return int(rest[:3]), tuple(headers)
 
 

@@ -168,6 +168,7 @@ async def test_a_missing_source_bucket_is_refused(cos: Site) -> None:
         ("bytes=1-4095", CONTENT[1:]),
         ("bytes=0-4094", CONTENT[:-1]),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_range_is_zero_based_and_includes_both_ends(
     cos: Site, source: str, byte_range: str, expected: bytes
