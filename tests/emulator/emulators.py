@@ -20,8 +20,10 @@ from tests.support.site import Kind, Site
 async def own_site(
     *, faults: Faults | None = None, store: Store | None = None, control: bool = False, **changes: Any
 ) -> AsyncIterator[Site]:
-    """A fresh emulator in this loop; `changes` replace settings."""
-    settings = replace(emulator_settings(), **changes)
+    """A fresh emulator in this loop, its buckets empty; `changes` replace settings."""
+    settings = emulator_settings()
+    settings = replace(settings, buckets=tuple(replace(bucket, objects=()) for bucket in settings.buckets))
+    settings = replace(settings, **changes)
     control_port = 0 if control else None
     async with running(settings, faults=faults, store=store, control_port=control_port) as emulator:
         yield Site(Kind.EMULATOR, Client(emulator.port, SERVER_KEY), emulator)
