@@ -87,6 +87,7 @@ class Connection(asyncio.Protocol):
             and self._send_complete
             and not self._pieces
             and not self.lost
+            and not self._get_unsent_bytes()
         )
 
     def is_quiet(self) -> bool:

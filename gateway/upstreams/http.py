@@ -95,7 +95,8 @@ def _read_endpoint(endpoint: str) -> httpx.URL:
         url = httpx.URL(endpoint)
     except httpx.InvalidURL as exc:
         raise ValueError(f"Expected an upstream endpoint like 'http://127.0.0.1:9000': {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.raw_path != b"/":
+    bare = not url.userinfo and not url.query and not url.fragment and url.raw_path == b"/"
+    if url.scheme not in ("http", "https") or not url.host or not bare or not 0 < (url.port or 80) < 65536:
         raise ValueError("Expected an upstream endpoint of scheme, host and port alone, like 'http://127.0.0.1:9000'.")
     return url
 

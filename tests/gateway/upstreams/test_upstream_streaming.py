@@ -214,12 +214,14 @@ async def test_cancelled_request_drops_its_connection(kind: TransportKind, phase
 
 
 async def test_cancelled_upload_stops_reading_its_body_before_it_returns(kind: TransportKind) -> None:
+    started = asyncio.Event()
     ended = False
 
     async def body() -> AsyncIterator[bytes]:
         nonlocal ended
         try:
             yield b"x"
+            started.set()
             await asyncio.sleep(PATIENCE_SECONDS)
         finally:
             ended = True
@@ -227,7 +229,7 @@ async def test_cancelled_upload_stops_reading_its_body_before_it_returns(kind: T
     request = build_request("PUT", headers=((b"content-length", b"10"),))
     async with serve(answering_never) as server, open_upstream(kind, server.url) as upstream:
         fetching = asyncio.create_task(fetch(upstream, request, body()))
-        await asyncio.sleep(0.05)
+        await started.wait()
         fetching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetching

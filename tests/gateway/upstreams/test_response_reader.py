@@ -1,0 +1,197 @@
+"""The response reader and its parts, fed in memory: where a response ends does not depend on how it was cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.upstreams.chunked import (
+    MAX_LINE_BYTES,
+    MAX_TRAILER_BYTES,
+    ChunkedDecoder,
+    ChunkError,
+    render_chunk,
+)
+from gateway.upstreams.heads import MAX_HEAD_BYTES, HeadError, parse_head, read_request_length, render_head
+from gateway.upstreams.response_reader import ResponseError, ResponseReader
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def decode(data: bytes) -> tuple[bytes, bool, bool]:
+    decoder = ChunkedDecoder()
+    return decoder.feed(data), decoder.complete, decoder.excess
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"0\r\n\r\n", (b"", True, False)),
+        (b"4\r\nfine\r\n0\r\n\r\n", (b"fine", True, False)),
+        (b"04\r\nfine\r\n000\r\n\r\n", (b"fine", True, False)),
+        (b"A\r\n0123456789\r\n0\r\n\r\n", (b"0123456789", True, False)),
+        (b'a;x="y";z\r\n0123456789\r\n0;end\r\n\r\n', (b"0123456789", True, False)),
+        (b"4 ;x\r\nfine\r\n0\r\nTrailer: x\r\n\r\n", (b"fine", True, False)),
+        (b"4\r\n\r\n\r\n\r\n0\r\n\r\n", (b"\r\n\r\n", True, False)),
+        (b"0\r\n\r\n\r\n", (b"", True, True)),
+        (b"0\r\n\r\nx", (b"", True, True)),
+        (b"0\r\n", (b"", False, False)),
+        (b"4\r\nfi", (b"fi", False, False)),
+        (b"f" * 15 + b"\r\nx", (b"x", False, False)),
+    ],
+)
+def test_chunks_are_decoded_to_their_last_byte(data: bytes, expected: tuple[bytes, bool, bool]) -> None:
+    assert decode(data) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\r\n",
+        b"\n",
+        b"4\nfine\r\n",
+        b"4\r\nfine\n",
+        b"4\r\nfinexx0\r\n\r\n",
+        b" 4\r\n",
+        b"+4\r\n",
+        b"0x4\r\n",
+        b"4_0\r\n",
+        b"4 4\r\n",
+        b"g\r\n",
+        b"\xef\xbc\x94\r\n",
+        b"f" * 16 + b"\r\n",
+        b"4;a\rb\r\n",
+        b"4;a\x00b\r\n",
+        b"4;" + b"a" * MAX_LINE_BYTES,
+        b"4;" + b"a" * MAX_LINE_BYTES + b"\r\n",
+        b"0\r\n" + (b"a: " + b"b" * 1000 + b"\r\n") * (MAX_TRAILER_BYTES // 1000 + 1),
+        b"0\r\nTrailer: x\n",
+    ],
+    ids=lambda data: repr(data[:24]),
+)
+def test_other_chunks_are_refused(data: bytes) -> None:
+    with pytest.raises(ChunkError):
+        decode(data)
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=40), max_size=6),
+    st.lists(st.integers(0, 400), max_size=8),
+    st.binary(max_size=3),
+)
+def test_chunks_cut_anywhere_give_the_same_body(parts: list[bytes], cuts: list[int], tail: bytes) -> None:
+    data = b"".join(map(render_chunk, parts)) + b"0\r\n\r\n" + tail
+    decoder, body, start = ChunkedDecoder(), b"", 0
+    for cut in [*sorted(cuts), len(data)]:
+        body += decoder.feed(data[start:cut])
+        start = max(start, cut)
+    assert (body, decoder.complete, decoder.excess) == (b"".join(parts), True, bool(tail))
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@given(data=st.binary(max_size=300), cut=st.integers(0, 300))
+@example(data=OK + b"\r\n", cut=0)
+@example(data=OK + b"Content-Length: 3\r\n\r\nabcd", cut=40)
+@example(data=OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", cut=50)
+@example(data=b"HTTP/1.1 100 Continue\r\n\r\n" * 4, cut=30)
+def test_any_bytes_are_a_response_or_one_error(method: bytes, data: bytes, cut: int) -> None:
+    for prefix in (b"", b"HTTP/1.1 ", OK, OK + b"Transfer-Encoding: chunked\r\n\r\n"):
+        reader = ResponseReader(method)
+        try:
+            reader.feed((prefix + data)[:cut])
+            reader.feed((prefix + data)[cut:])
+            reader.end()
+        except ResponseError:
+            continue
+        assert reader.complete
+        assert reader.head is not None
+
+
+@given(
+    status=st.sampled_from([b"200 OK", b"204 No Content", b"404 Not Found"]),
+    body=st.binary(max_size=60),
+    tail=st.binary(max_size=3),
+    interim=st.integers(0, 3),
+    cuts=st.lists(st.integers(0, 300), max_size=6),
+)
+def test_response_cut_anywhere_ends_at_the_same_byte(
+    status: bytes, body: bytes, tail: bytes, interim: int, cuts: list[int]
+) -> None:
+    body = b"" if status.startswith(b"204") else body
+    head = b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+    data = b"HTTP/1.1 100 Continue\r\n\r\n" * interim + head + body + tail
+    reader, found, start = ResponseReader(b"GET"), b"", 0
+    for cut in [*sorted(cuts), len(data)]:
+        found += reader.feed(data[start:cut])
+        start = max(start, cut)
+    assert (found, reader.complete, reader.excess) == (body, True, bool(tail))
+
+
+def test_head_of_the_largest_size_is_read_and_one_byte_more_is_not() -> None:
+    filler = MAX_HEAD_BYTES - len(OK + b"Content-Length: 0\r\nX: \r\n\r\n")
+    for extra, fits in ((0, True), (1, False)):
+        raw = OK + b"Content-Length: 0\r\nX: " + b"a" * (filler + extra) + b"\r\n\r\n"
+        reader = ResponseReader(b"GET")
+        if fits:
+            reader.feed(raw)
+            assert reader.complete
+        else:
+            with pytest.raises(ResponseError, match="at most"):
+                reader.feed(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "method", "expected"),
+    [
+        (OK + b"Content-Length: 7\r\n\r\n", b"GET", (7, False, True)),
+        (OK + b"Content-Length: 7\r\n\r\n", b"HEAD", (0, False, True)),
+        (OK + b"Transfer-Encoding: Chunked\r\n\r\n", b"GET", (None, True, True)),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"HEAD", (0, False, True)),
+        (OK + b"\r\n", b"GET", (None, False, True)),
+        (OK + b"Connection: close\r\nContent-Length: 0\r\n\r\n", b"GET", (0, False, False)),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\n", b"GET", (7, False, False)),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b"GET", (0, False, True)),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"PUT", (0, False, True)),
+    ],
+)
+def test_framing_of_a_response(raw: bytes, method: bytes, expected: tuple[int | None, bool, bool]) -> None:
+    head = parse_head(raw, method)
+    assert (head.content_length, head.chunked, head.keep_alive) == expected
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_two_lengths_are_refused_whatever_the_method(method: bytes) -> None:
+    with pytest.raises(HeadError):
+        parse_head(OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", method)
+
+
+@pytest.mark.parametrize("method", [b"", b"get", b"GET ", b"GE T", b"GET\r\n", b"A" * 21])
+def test_method_that_is_not_a_word_is_refused(method: bytes) -> None:
+    with pytest.raises(HeadError):
+        render_head(method, b"/", ())
+
+
+def test_request_head_is_rendered_field_by_field() -> None:
+    assert (
+        render_head(b"PUT", b"/a?b", [(b"host", b"h"), (b"x-e", b"")])
+        == b"PUT /a?b HTTP/1.1\r\nhost: h\r\nx-e: \r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], 0),
+        ([(b"content-length", b"0")], 0),
+        ([(b"content-length", b"12")], 12),
+        ([(b"transfer-encoding", b"chunked")], None),
+    ],
+)
+def test_declared_request_length(headers: list[tuple[bytes, bytes]], expected: int | None) -> None:
+    assert read_request_length(headers) == expected
