@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 from cos.request import Dialect
 from cos.rewrite import UpstreamRequest
-from cos.signing import Scheme, sign
+from cos.signing import Scheme, SignKeys, sign
 from gateway.ports import (
     BucketRecord,
     Upstream,
@@ -25,10 +25,12 @@ from gateway.ports import (
 
 SIGNATURE_LIFETIME_SECONDS = 900
 """How long an upstream signature is valid. It covers one request and is renewed for each attempt."""
+SERVICE_SCOPE_REGION = "ap-guangzhou"
+"""The region in an S3 credential scope when no bucket gives one; COS does not check it (reference page §2.4)."""
 MAX_ATTEMPTS = 3
 RETRY_BASE_SECONDS = 0.05
 RETRY_BUDGET_RATIO = 0.1
-RETRY_BUDGET_FLOOR = 10.0
+RETRY_BUDGET_MAX = 10.0
 """Retries may add one tenth to the load, with this many saved up at most."""
 
 
@@ -38,7 +40,8 @@ class Forwarder:
     def __init__(self, credentials: UpstreamCredentials, upstream: Upstream) -> None:
         self._credentials = credentials
         self._upstream = upstream
-        self._retry_budget = RETRY_BUDGET_FLOOR
+        self._sign_keys = SignKeys()
+        self._retry_budget = RETRY_BUDGET_MAX
         self.retries = 0
 
     async def send(
@@ -57,7 +60,7 @@ class Forwarder:
         Raises Sealed, CredentialUnavailable, UpstreamError.
         """
         credential = self._credentials.open_for(bucket)
-        self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_FLOOR)
+        self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_MAX)
         attempt = 1
         while True:
             signed = sign(
@@ -68,7 +71,8 @@ class Forwarder:
                 token=credential.token.reveal() if credential.token is not None else None,
                 now=int(time.time()),
                 lifetime_seconds=SIGNATURE_LIFETIME_SECONDS,
-                region=bucket.region if bucket is not None else "ap-guangzhou",
+                region=bucket.region if bucket is not None else SERVICE_SCOPE_REGION,
+                sign_keys=self._sign_keys,
             )
             try:
                 return await self._upstream.send(signed, body, response_timeout_seconds=response_timeout_seconds)
