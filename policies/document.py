@@ -104,13 +104,11 @@ def _read_sets(reader: Reader, node: Node) -> dict[str, Table[str, tuple[Scalar,
         table: dict[str, tuple[Scalar, ...]] = {}
         for name, (_, members) in reader.read_mapping(value, path, known=names).items():
             found = []
-            for item, where in reader.read_items(members, join(path, name)):
+            for item, where in reader.read_some(members, join(path, name)):
                 if isinstance(item, Scalar) and item.text and not item.text.startswith("@"):
                     found.append(item)
                 else:
                     reader.note(item, where, "a member, not a set or another list")
-            if not found:
-                reader.note(members, join(path, name), "at least one member")
             table[name] = tuple(found)
         sets[kind] = table
     return sets
@@ -173,9 +171,9 @@ def _read_statement(
     description: str | None = ""
     if "description" in entries:
         description = reader.read_text(entries["description"][1], join(path, "description"))
-    principals = _read_principals(reader, entries["principals"][1], join(path, "principals")) if (
-        "principals" in entries
-    ) else ()  # fmt: skip
+    principals: tuple[Pattern, ...] = ()
+    if "principals" in entries:
+        principals = _read_principals(reader, entries["principals"][1], join(path, "principals"))
     ends = _read_ends(reader, item, entries, path)
     copies = "source" in entries or "destination" in entries
     actions: frozenset[str] = frozenset()
@@ -184,7 +182,9 @@ def _read_statement(
         if ends is None and copies == ("resource" in entries):
             offered = COPYING_ACTIONS | PLAIN_ACTIONS
         actions = read_actions(reader, entries["actions"][1], join(path, "actions"), offered)
-    rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories) if "when" in entries else ()
+    rules: tuple[Rule, ...] = ()
+    if "when" in entries:
+        rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories)
     if effect is None or mode is None or description is None or ends is None or not actions or not principals:
         return None
     return Statement(
@@ -204,10 +204,8 @@ def _read_statement(
 
 
 def _read_principals(reader: Reader, node: Node, path: str) -> tuple[Pattern, ...]:
-    items = reader.read_items(node, path, kind="principals")
+    items = reader.read_some(node, path, kind="principals")
     patterns = [reader.read_parsed(item, where, Pattern, expected="a principal") for item, where in items]
-    if not items:
-        reader.note(node, path, "at least one principal", found="an empty list")
     return tuple(pattern for pattern in patterns if pattern is not None)
 
 

@@ -44,6 +44,7 @@ class Reader:
             self.note(node, path, f"a mapping with {_listed(required or known)}")
             return {}
         entries: dict[str, tuple[Scalar, Node]] = {}
+        hints: set[str] = set()
         for key, value in node.entries:
             where = join(path, key.text)
             if key.text in entries:
@@ -51,11 +52,13 @@ class Reader:
                 self.note(key, where, "each key once", found=f"{key} again", hint=f"first on line {first.line}")
             elif key.text not in known:
                 hint = did_you_mean(key.text, known)
+                hints.add(hint)
                 self.note(key, where, f"one of {_listed(known)}", found=f"the unknown key {key}", hint=hint)
             else:
                 entries[key.text] = (key, value)
         for name in required:
-            if name not in {key.text for key, _ in node.entries}:
+            # A misspelt key is one mistake, not two.
+            if name not in entries and not any(repr(name) in hint for hint in hints):
                 self.note(node, path, f"the key {name!r}", found=f"{node} without {name!r}")
         return entries
 
@@ -67,6 +70,12 @@ class Reader:
         for index, item in enumerate(node.items):
             items += self._expanded(item, f"{path}[{index}]", kind)
         return items
+
+    def read_some(self, node: Node, path: str, *, kind: str | None = None) -> list[tuple[Node, str]]:
+        """As `read_items`; an empty list is noted."""
+        if isinstance(node, Sequence) and not node.items:
+            self.note(node, path, "at least one", found="an empty list")
+        return self.read_items(node, path, kind=kind)
 
     def _expanded(self, item: Node, path: str, kind: str | None) -> list[tuple[Node, str]]:
         if kind is None or not isinstance(item, Scalar) or not item.text.startswith("@"):

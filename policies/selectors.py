@@ -30,11 +30,11 @@ def read_selector(reader: Reader, end: str, node: Node, path: str) -> Selector |
     buckets: tuple[Pattern, ...] = ()
     keys: tuple[Pattern, ...] = ()
     if "bucket" in entries:
-        items = _read_some(reader, entries["bucket"][1], join(path, "bucket"), "buckets")
+        items = reader.read_some(entries["bucket"][1], join(path, "bucket"), kind="buckets")
         found = [reader.read_parsed(item, where, _bucket_pattern, expected="a bucket") for item, where in items]
         buckets = tuple(pattern for pattern in found if pattern is not None)
     if "key" in entries:
-        items = _read_some(reader, entries["key"][1], join(path, "key"), None)
+        items = reader.read_some(entries["key"][1], join(path, "key"))
         found = [reader.read_parsed(item, where, Pattern, expected="a key or a glob") for item, where in items]
         keys = tuple(pattern for pattern in found if pattern is not None)
     regions = _read_regions(reader, entries, path)
@@ -47,7 +47,7 @@ def read_selector(reader: Reader, end: str, node: Node, path: str) -> Selector |
 def read_actions(reader: Reader, node: Node, path: str, offered: frozenset[str]) -> frozenset[str]:
     """The actions named, globs expanded to those `offered` (copying ones for a pair, the others otherwise)."""
     actions: set[str] = set()
-    for item, where in _read_some(reader, node, path, None):
+    for item, where in reader.read_some(node, path):
         text = reader.read_text(item, where, expected="an action such as cos:UploadPartCopy")
         if text is None:
             continue
@@ -78,20 +78,12 @@ def _note_action(reader: Reader, item: Node, path: str, pattern: Pattern, offere
     reader.note(item, path, "an action the gateway knows", hint=hint)
 
 
-def _read_some(reader: Reader, node: Node, path: str, kind: str | None) -> list[tuple[Node, str]]:
-    noted = len(reader.errors)
-    items = reader.read_items(node, path, kind=kind)
-    if not items and len(reader.errors) == noted:
-        reader.note(node, path, "at least one", found="an empty list")
-    return items
-
-
 def _read_regions(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path: str) -> frozenset[Region] | None:
     entry = _one_of(reader, entries, path, "region", "regions")
     if entry is None:
         return None
     name, node = entry
-    items = _read_some(reader, node, join(path, name), "regions")
+    items = reader.read_some(node, join(path, name), kind="regions")
     regions = [reader.read_parsed(item, where, region_of, expected="a region") for item, where in items]
     return frozenset(region for region in regions if region is not None)
 
@@ -101,7 +93,7 @@ def _read_accounts(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path
     if entry is None:
         return None
     name, node = entry
-    items = _read_some(reader, node, join(path, name), None)
+    items = reader.read_some(node, join(path, name))
     accounts = [reader.read_parsed(item, where, _account, expected="an APPID") for item, where in items]
     return frozenset(account for account in accounts if account is not None)
 

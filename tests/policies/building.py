@@ -20,6 +20,39 @@ RAW = "raw-1250000000"
 MEDIA = "media-1250000000"
 
 
+GOOD = """\
+version: 1
+description: a document
+statements:
+  - id: copy
+    description: a statement
+    effect: allow
+    mode: enforce
+    principals: [team:media]
+    actions: [cos:UploadPartCopy]
+    source:
+      bucket: raw-1250000000
+      key: [incoming/*, more/*]
+      regions: [ap-guangzhou]
+    destination:
+      bucket: media-1250000000
+    when:
+      same_region: true
+      range:
+        min: 1MiB
+        max: 1GiB
+tests:
+  - name: it works
+    request:
+      principal: team:media
+      action: name/cos:UploadPartCopy
+      source: raw-1250000000/incoming/a@ap-guangzhou
+      destination: media-1250000000/a@ap-guangzhou
+      range: bytes=0-1048575
+    expect: allow
+"""
+
+
 def end(
     bucket: str | None, key: str | None = "incoming/a", region: str | None = "ap-guangzhou", version: str | None = None
 ) -> Resource:

@@ -1,0 +1,87 @@
+"""The tests inside a document hold, or the document is not activated."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.problems import PolicyErrors
+from tests.policies.building import GOOD, RAW, document, end, errors_of, load, pair
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found", "expected"),
+    [
+        ("expect: allow", "expect: deny", "allow", "deny"),
+        ("bytes=0-1048575", "bytes=0-1048574", "deny (range.min", "allow"),
+        ("expect: allow", "expect: allow\n    statement: copy\n    reason: range.max", "the reasons none", "range.max"),
+    ],
+)
+def test_a_document_that_fails_its_own_tests_is_not_activated(old: str, new: str, found: str, expected: str) -> None:
+    (error,) = errors_of(GOOD.replace(old, new))
+    assert (error.line, error.path, error.hint) == (22, "tests[0]", "test 'it works'")
+    assert error.found.startswith(found)
+    assert error.expected.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("reason", "holds"),
+    [("range", True), ("range.max", True), ("range.m", False), ("rang", False), ("same_region", False)],
+)
+def test_a_reason_is_a_rule_or_its_kind(reason: str, holds: bool) -> None:
+    text = GOOD.replace("bytes=0-1048575", "{first: 0, length: 2GiB}").replace(
+        "expect: allow", f"expect: deny\n    reason: {reason}"
+    )
+    if holds:
+        load(text)
+    else:
+        assert "the reasons range.max" in errors_of(text)[0].found
+
+
+def test_a_test_is_judged_by_the_whole_set() -> None:
+    with pytest.raises(PolicyErrors, match="it works"):
+        load(GOOD, document(pair("no", effect="deny")))
+
+
+def test_a_test_names_a_statement_of_its_document() -> None:
+    (error,) = errors_of(GOOD.replace("expect: allow", "expect: allow\n    statement: copi"))
+    assert (error.path, error.hint) == ("tests[0].statement", "did you mean 'copy'?")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "{principal: p, action: 'cos:PutObject', resource: {bucket: raw-1250000000, key: a@b, region: ap-beijing}}",
+        "{principal: p, action: 'cos:PutObject', resource: raw-1250000000/a, headers: [acl], address: 10.0.0.1}",
+        "{principal: p, action: 'cos:PutObject', resource: raw-1250000000/a, time: 2026-01-01T00:00:00Z}",
+        "{principal: p, action: 'cos:UploadPart', resource: raw-1250000000/a, part_number: 10000}",
+        "{principal: p, action: 'cos:GetObject', resource: {bucket: raw-1250000000, key: a, version: v1}}",
+        "{principal: p, action: 'cos:GetService'}",
+    ],
+)
+def test_requests_of_tests_are_read(request_: str) -> None:
+    text = f"version: 1\nstatements: []\ntests:\n  - {{name: n, request: {request_}, expect: deny, reason: policy}}\n"
+    assert load(text).run_tests()[0].passed
+
+
+def test_a_key_with_an_at_sign_takes_a_mapping() -> None:
+    request_ = "{principal: p, action: 'cos:GetObject', resource: {bucket: raw-1250000000, key: a@b}}"
+    text = f"version: 1\nstatements: []\ntests:\n  - {{name: n, request: {request_}, expect: deny}}\n"
+    assert load(text).documents[0].tests[0].request.resource == end(RAW, "a@b", None)
+    assert "expected a region" in str(
+        errors_of(text.replace("{bucket: raw-1250000000, key: a@b}", "raw-1250000000/a@B"))[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "part_number: 0", "part_number: 10001", "range: {first: 0}", "range: {first: 0, length: 0}", "range: 0-9",
+        "size: 1MB", "conditions: {if-match: ''}", "conditions: {if-mach: a}", "conditions: {if-modified-since: now}",
+        "time: noon", "resource: raw-1250000000", "source: [a]", "headers: [[a]]",
+    ],
+)  # fmt: skip
+def test_a_request_that_says_nothing_sensible_is_refused(field: str) -> None:
+    text = GOOD.replace("      range: bytes=0-1048575\n", f"      {field}\n")
+    if field.startswith("source"):
+        text = text.replace("      source: raw-1250000000/incoming/a@ap-guangzhou\n", "")
+    assert errors_of(text)[0].path.startswith("tests[0].request.")
