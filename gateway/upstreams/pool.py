@@ -56,8 +56,6 @@ class Pool:
 
     async def acquire(self, origin: Origin, *, wait_seconds: float, connect_seconds: float) -> Connection:
         """A clean connection: the one used last, or a new one. Raises UpstreamUnreachable, NoFreeConnection."""
-        if self._closed:
-            raise UpstreamUnreachable("The way to the upstream is closed.", sent=False)
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
             places = self._origins.get(origin)
@@ -108,7 +106,7 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
-            self._emptied = asyncio.Event()
+            self._emptied = self._emptied or asyncio.Event()
             await self._emptied.wait()
 
     async def _wait_for_place(self, origin: Origin, places: _Places, deadline: float) -> Connection | None:
@@ -138,15 +136,24 @@ class Pool:
 
     async def _open_connection(self, origin: Origin, places: _Places, connect_seconds: float) -> Connection:
         try:
+            self._refuse_when_closed()
             connection = await self._connect(origin, self._on_lost, connect_seconds)
-            if self._closed or connection.lost:
+            try:
+                self._refuse_when_closed()
+                if connection.lost:
+                    raise UpstreamUnreachable(f"The connection to {origin.host} was closed at once.", sent=False)
+            except UpstreamUnreachable:
                 connection.abort()
-                raise UpstreamUnreachable(f"The connection to {origin.host} was closed at once.", sent=False)
+                raise
         except BaseException:
             self._free_place(origin, places)
             raise
         self._open[connection] = origin
         return connection
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise UpstreamUnreachable("The way to the upstream is closed.", sent=False)
 
     def _on_lost(self, connection: Connection) -> None:
         origin = self._open.pop(connection, None)
