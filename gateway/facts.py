@@ -63,6 +63,7 @@ def _read_facts(headers: Mapping[bytes, bytes]) -> Facts:
         raise COSError("BadGateway", "The copy source could not be measured.")
     etag, version = headers.get(b"etag"), headers.get(b"x-cos-version-id")
     return Facts(
+        measured=True,
         source_size_bytes=int(length),
         source_etag=etag.decode("latin-1").strip('"') if etag else None,
         source_version_id=version.decode("latin-1") if version else None,
