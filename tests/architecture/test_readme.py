@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.support.gateway_program import COS_GATEWAY
 
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"^```(?:\w+)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -38,7 +38,7 @@ def test_gateway_commands_exist() -> None:
     mentioned = commands(r"cos-gateway ([a-z][\w-]*)")
     assert mentioned
     shown = subprocess.run(
-        [sys.executable, "-m", "gateway.cli.main", "--help"],
+        [*COS_GATEWAY, "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
