@@ -8,7 +8,7 @@ stay text: what `yes` or `1:30` means is decided where they are read, not by YAM
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 import yaml
 
@@ -69,7 +69,7 @@ def parse_nodes(name: str, text: str) -> Node:
     builder = _Builder(name)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
-            builder.add(event, *_place_of(event.start_mark))
+            builder.add(event)
     except yaml.MarkedYAMLError as exc:
         line, column = _place_of(exc.problem_mark or exc.context_mark)
         raise _error(name, line, column, exc.problem or "broken YAML", "well-formed YAML") from exc
@@ -97,34 +97,39 @@ class _Builder:
         self._keys: list[Scalar | None] = []
         """Beside each open node: the key that waits for its value."""
 
-    def add(self, event: yaml.Event, line: int, column: int) -> None:
-        if isinstance(event, yaml.DocumentStartEvent):
-            if self.root is not None:
-                raise _error(self._name, line, column, "a second document", "one document in a text")
-        elif isinstance(event, yaml.AliasEvent):
-            raise _error(self._name, line, column, f"the alias *{event.anchor}", "the text itself")
+    def add(self, event: yaml.Event) -> None:
+        # The most frequent kinds first: a large document is a few million events.
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None or event.anchor is not None:
+                self._refuse(event)
+            self._place(Scalar(event.value, event.implicit[0], *_place_of(event.start_mark)))
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
             self._keys.pop()
-        elif isinstance(event, yaml.NodeEvent):
-            if event.anchor is not None:
-                raise _error(self._name, line, column, f"the anchor &{event.anchor}", "no anchors")
-            self._add_node(event, line, column)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if event.tag is not None or event.anchor is not None or len(self._open) >= MAX_DEPTH:
+                self._refuse(event)
+            shape = Sequence if isinstance(event, yaml.SequenceStartEvent) else Mapping
+            node = shape(*_place_of(event.start_mark))
+            self._place(node)
+            self._open.append(node)
+            self._keys.append(None)
+        elif isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.DocumentStartEvent) and self.root):
+            self._refuse(event)
 
-    def _add_node(self, event: yaml.NodeEvent, line: int, column: int) -> None:
+    def _refuse(self, event: yaml.Event) -> NoReturn:
+        """Raises PolicyErrors for an event that is YAML, but not of the strict part."""
+        line, column = _place_of(event.start_mark)
+        if isinstance(event, yaml.DocumentStartEvent):
+            raise _error(self._name, line, column, "a second document", "one document in a text")
+        if isinstance(event, yaml.AliasEvent):
+            raise _error(self._name, line, column, f"the alias *{event.anchor}", "the text itself")
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            raise _error(self._name, line, column, f"the anchor &{event.anchor}", "no anchors")
         # `tag` is set exactly when the author wrote one.
         if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
             raise _error(self._name, line, column, f"the tag {event.tag}", "no tags")
-        if isinstance(event, yaml.ScalarEvent):
-            self._place(Scalar(event.value, bool(event.implicit[0]), line, column))
-            return
-        if len(self._open) >= MAX_DEPTH:
-            raise _error(self._name, line, column, "a deeper level", f"at most {MAX_DEPTH} levels")
-        node: Sequence | Mapping
-        node = Sequence(line, column) if isinstance(event, yaml.SequenceStartEvent) else Mapping(line, column)
-        self._place(node)
-        self._open.append(node)
-        self._keys.append(None)
+        raise _error(self._name, line, column, "a deeper level", f"at most {MAX_DEPTH} levels")
 
     def _place(self, node: Node) -> None:
         if not self._open:

@@ -130,8 +130,10 @@ def read_test(reader: Reader, node: Node, path: str, statements: frozenset[str])
 
 
 def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
-    """A request as tests write it, also for tools that ask what would be decided; None after noting a problem."""
-    """A `request` mapping; None, or less than was asked, after noting what is wrong with it."""
+    """A request as tests write it, also for tools that ask what would be decided.
+
+    None, or less than was asked, after noting what is wrong with it.
+    """
     entries = reader.read_mapping(node, path, known=_REQUEST_KEYS, required=("principal", "action"))
 
     def part(name: str) -> tuple[Node | None, str]:
