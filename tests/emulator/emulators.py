@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from cos.signing import Scheme
 from emulator.faults import Faults
 from emulator.server import running
 from emulator.store import Store
@@ -27,3 +28,8 @@ async def own_site(
     control_port = 0 if control else None
     async with running(settings, faults=faults, store=store, control_port=control_port) as emulator:
         yield Site(Kind.EMULATOR, Client(emulator.port, SERVER_KEY), emulator)
+
+
+def in_scheme(site: Site, scheme: Scheme) -> Site:
+    """The same site, asked with signatures of another scheme."""
+    return replace(site, client=replace(site.client, scheme=scheme))
