@@ -52,7 +52,7 @@ def create_app(emulator: Emulator) -> App:
 async def _send(response: Response, scope: Scope, send: Send, fault: Action | None) -> None:
     transport: asyncio.Transport | None = scope.get("extensions", {}).get(TRANSPORT_EXTENSION)
     if isinstance(fault, Reset) and fault.after_bytes is None:
-        _reset(transport)
+        await _reset(transport)
         return
     await send({"type": "http.response.start", "status": response.status, "headers": _raw_headers(response)})
     without_body = scope["method"] == "HEAD" or response.status in _WITHOUT_BODY
@@ -68,7 +68,7 @@ async def _send(response: Response, scope: Scope, send: Send, fault: Action | No
             if limit is not None and sent >= limit:
                 break
     if isinstance(fault, Reset):
-        _reset(transport)
+        await _reset(transport)
         return
     if isinstance(fault, Truncate):
         await _close(transport)
@@ -98,17 +98,28 @@ def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _reset(transport: asyncio.Transport | None) -> None:
+async def _reset(transport: asyncio.Transport | None) -> None:
     """Close at once with RST: linger on, for zero seconds."""
-    if transport is None:
-        raise ValueError("expected a server that gives its transport, for a fault that breaks the connection")
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+    found = _require(transport)
+    found.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    found.abort()
+    await _settle()
 
 
 async def _close(transport: asyncio.Transport | None) -> None:
+    """Close in order: what was written is still sent."""
+    _require(transport).close()
+    await _settle()
+
+
+async def _settle() -> None:
+    # uvicorn complains of a response left unfinished unless it has heard that the connection is lost, and it
+    # hears so in a later turn of the loop.
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def _require(transport: asyncio.Transport | None) -> asyncio.Transport:
     if transport is None:
         raise ValueError("expected a server that gives its transport, for a fault that breaks the connection")
-    transport.close()
-    # The server takes the connection for lost, and not the response for forgotten, once it was told.
-    await asyncio.sleep(0)
+    return transport

@@ -55,7 +55,7 @@ class Emulator:
     ) -> None:
         self.settings = settings
         self.store: Store = store if store is not None else MemoryStore()
-        self.faults = faults if faults is not None else Faults()
+        self.faults = faults if faults is not None else Faults(settings.faults)
         self.log = RequestLog(settings.request_log)
         self._clock = clock
         self._digests = Digests(self.store)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cos.values import appid_of, parse_bucket, parse_region
+from emulator.faults import FaultRule
 from emulator.store.model import Versioning
 
 
@@ -85,7 +86,7 @@ class EmulatorSettings:
 
     `domains` are its own host names, besides the real COS ones. `complete_seconds` is how long Complete takes:
     above zero it answers 200 at once and sends a space every `keepalive_seconds` until the result.
-    `request_log` is a file for one JSON line per request.
+    `request_log` is a file for one JSON line per request. `faults` are in force from the start.
     Raises ValueError for accounts that share an APPID or a key, and for a bucket without account.
     """
 
@@ -96,6 +97,7 @@ class EmulatorSettings:
     keepalive_seconds: float = 1.0
     max_skew_seconds: int = 900
     request_log: Path | None = None
+    faults: tuple[FaultRule, ...] = ()
 
     def __post_init__(self) -> None:
         appids = [account.appid for account in self.accounts]

@@ -9,6 +9,7 @@ transactions may be missing (WAL with `synchronous=NORMAL`), never half of one.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import secrets
 import sqlite3
@@ -29,10 +30,14 @@ _TEMPORARY = ".writing"
 
 
 class DiskStore:
-    """Tables in a SQLite file used by one thread, blobs in files. One process at a time."""
+    """Tables in a SQLite file used by one thread, blobs in files.
+
+    Raises BlockingIOError when the directory is open already: two sweepers would delete each other's blobs.
+    """
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(directory / "lock")
         self.blobs = DiskBlobs(directory / "blobs")
         self._leases = Leases()
         # SQLite work is serialised on one thread; blob work may run beside it on the loop's default pool.
@@ -62,6 +67,7 @@ class DiskStore:
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
+        os.close(self._lock)
 
     def _transact(self, work: Callable[[Tables], T]) -> T:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -146,6 +152,17 @@ class _DiskReader:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _lock(path: Path) -> int:
+    """A descriptor that holds the directory until it is closed or its process dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _sync_directory(directory: Path) -> None:

@@ -132,6 +132,23 @@ async def bytes_after_answer(site: Site) -> bytes:
     return bytes(received)
 
 
+async def test_faults_may_be_in_the_settings() -> None:
+    async with own_site(settings_faults=(FaultRule(Refuse("SlowDown"), times=1),)) as site:
+        assert_error(await site.put(SOURCE, "k", b"x"), 503, "SlowDown")
+        assert_success(await site.put(SOURCE, "k", b"x"))
+
+
+@pytest.mark.parametrize("action", [Reset(), Reset(after_bytes=100), Truncate(after_bytes=100)], ids=repr)
+async def test_a_broken_connection_is_no_error_of_the_server(
+    site: Site, action: Reset | Truncate, caplog: pytest.LogCaptureFixture
+) -> None:
+    arm(site, FaultRule(action, operation="GetObject", times=1))
+    with pytest.raises((ConnectionResetError, MalformedAnswer)):
+        await site.get(SOURCE, "object")
+    await get_whole(site)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("rule", "struck"),
     [

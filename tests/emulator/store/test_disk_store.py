@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from emulator.store import DiskStore
 from emulator.store.model import ObjectVersion
 from emulator.store.schema import content_from_text
@@ -123,3 +125,11 @@ async def test_a_copy_takes_no_room_on_disk(tmp_path: Path) -> None:
         after = {path: path.stat().st_size for path in (tmp_path / "blobs").glob("*/*")}
     assert before == after
     assert sum(before.values()) == 100_000
+
+
+async def test_a_directory_is_open_once_at_a_time(tmp_path: Path) -> None:
+    first = DiskStore(tmp_path)
+    with pytest.raises(BlockingIOError):
+        DiskStore(tmp_path)
+    await first.close()
+    await DiskStore(tmp_path).close()

@@ -1,0 +1,108 @@
+"""Starting and stopping an emulator: in this loop, in a thread, as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from emulator.faults import Delay, FaultRule, Faults
+from emulator.server import LOOPBACK, running, running_in_thread
+from emulator.settings import BucketSpec, EmulatorSettings, SeedObject
+from tests.emulator.emulators import own_site
+from tests.support.names import SOURCE
+
+ROOT = Path(__file__).parents[2]
+SERVE = """
+import sys
+from emulator.server import serve
+from emulator.settings import EmulatorSettings
+serve(EmulatorSettings(), port=int(sys.argv[1]))
+"""
+
+
+def ask(port: int) -> int:
+    """The status of an unsigned request."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    connection.request("GET", "/")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_thread_serves_clients_that_block_and_ends_with_the_block() -> None:
+    threads = threading.active_count()
+    with running_in_thread(EmulatorSettings()) as emulator:
+        assert ask(emulator.port) == 403
+    with pytest.raises(ConnectionRefusedError):
+        ask(emulator.port)
+    assert threading.active_count() == threads
+
+
+async def test_a_port_in_use_is_reported() -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            async with running(EmulatorSettings(), port=taken.getsockname()[1]):
+                pass
+
+
+async def test_a_request_in_flight_is_answered_before_the_end() -> None:
+    faults = Faults([FaultRule(Delay(0.3), operation="PutObject")])
+    async with own_site(faults=faults) as site:
+        put = asyncio.create_task(site.put(SOURCE, "k", b"x"))
+        await asyncio.sleep(0.1)
+    assert (await put).status == 200
+
+
+async def test_idle_connections_do_not_hold_up_the_end() -> None:
+    async with own_site() as site:
+        reader, writer = await asyncio.open_connection(LOOPBACK, site.port)
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+    assert time.monotonic() - started < 1.0
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_client_that_never_reads_does_not_hold_up_the_end_for_long() -> None:
+    buckets = (BucketSpec(SOURCE.name, SOURCE.region, objects=(SeedObject("huge", pattern_bytes=2**30),)),)
+    async with own_site(buckets=buckets) as site:
+        _, writer = await asyncio.open_connection(LOOPBACK, site.port, limit=1024)
+        writer.write(site.client.render("GET", SOURCE.host, "/huge"))
+        await asyncio.sleep(0.2)
+        started = time.monotonic()
+    assert time.monotonic() - started < 5.0
+    writer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_process_serves_until_its_signal(number: signal.Signals) -> None:
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", SERVE, str(port)], cwd=ROOT, stderr=subprocess.PIPE) as process:
+        for _ in range(200):
+            try:
+                assert ask(port) == 403
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        else:
+            raise AssertionError("the emulator did not start")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, b"")
