@@ -2,7 +2,7 @@
 
 | type of the field                 | the document writes                                        |
 |-----------------------------------|------------------------------------------------------------|
-| bool, int, str                    | true or false, an integer, a text                          |
+| bool, int                         | true or false, an integer                                  |
 | Size                              | bytes, or KiB, MiB, GiB, TiB                               |
 | Region                            | ap-guangzhou; in a list also @name, a set of regions       |
 | a StrEnum                         | one of its values                                          |
@@ -116,8 +116,6 @@ def _read_scalar(reader: Reader, annotation: object, node: Node, path: str) -> o
         return reader.read_bool(node, path)
     if annotation is int:
         return reader.read_int(node, path)
-    if annotation is str:
-        return reader.read_text(node, path)
     if annotation is Size:
         return reader.read_parsed(node, path, parse_size, expected="a size")
     if annotation is Region:

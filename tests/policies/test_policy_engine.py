@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.decision import Effect, Mode, Verdict
+from policies.decision import Decision, Effect, Mode, Verdict
 from policies.loading import load_policies
 from policies.request import AccessRequest
 from policies.statement import Statement
@@ -329,3 +329,15 @@ def test_a_further_deny_statement_never_allows_more(
 def test_a_statement_without_an_end_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="a resource, or a source and a destination"):
         Statement("x", "d", 1, Effect.ALLOW, Mode.ENFORCE, (), frozenset(), None)
+
+
+def test_a_pair_without_a_source_to_judge_never_matches() -> None:
+    (statement,) = load(document(pair())).statements
+    judgement = statement.judge(plain("cos:UploadPartCopy", end(MEDIA)))
+    assert judgement is not None
+    assert [violation.rule for violation in judgement.violations] == ["source"]
+
+
+def test_a_denial_without_violations_still_gives_a_reason() -> None:
+    decision = Decision(Verdict.DENY, "0")
+    assert (decision.reason, decision.code) == ("no statement allows this", "AccessDenied")

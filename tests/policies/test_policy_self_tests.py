@@ -7,18 +7,22 @@ import pytest
 from policies.problems import PolicyErrors
 from tests.policies.building import GOOD, RAW, document, end, errors_of, load, pair
 
+FURTHER = pair("further", source="{bucket: x-1250000000}")
+
 
 @pytest.mark.parametrize(
     ("old", "new", "found", "expected"),
     [
         ("expect: allow", "expect: deny", "allow", "deny"),
         ("bytes=0-1048575", "bytes=0-1048574", "deny (range.min", "allow"),
+        ("- name: it works", "- name: it works\n    statement: further", "a decision by copy", "one by further"),
         ("expect: allow", "expect: allow\n    statement: copy\n    reason: range.max", "the reasons none", "range.max"),
     ],
 )
 def test_a_document_that_fails_its_own_tests_is_not_activated(old: str, new: str, found: str, expected: str) -> None:
-    (error,) = errors_of(GOOD.replace(old, new))
-    assert (error.line, error.path, error.hint) == (22, "tests[0]", "test 'it works'")
+    text = GOOD.replace(old, new).replace("tests:\n", f"  {FURTHER}\ntests:\n")
+    (error,) = errors_of(text)
+    assert (error.line, error.path, error.hint) == (23, "tests[0]", "test 'it works'")
     assert error.found.startswith(found)
     assert error.expected.endswith(expected)
 
