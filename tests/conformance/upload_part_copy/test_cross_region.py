@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.expect import assert_success
-from tests.support.names import EXAMPLE, FARAWAY, OVERSEAS, Bucket
-from tests.support.site import MIB, Site, part_etag, pattern, quoted_md5
+from tests.support.names import EXAMPLE, FARAWAY, HUGE_BYTES, HUGE_KEY, OVERSEAS, SOURCE, Bucket
+from tests.support.site import MIB, Site, fresh_key, part_etag, pattern, quoted_md5
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ async def test_parts_of_one_object_may_come_from_several_regions(cos: Site) -> N
     second = part_etag(await cos.copy_part(upload, FARAWAY.source(far_key), number=2))
     assert_success(await cos.complete(upload, [(1, first), (2, second)]))
     assert (await cos.get(EXAMPLE, upload.key)).body == near + far
+
+
+async def test_an_object_of_more_than_5_gb_crosses_regions_by_parts_only(cos: Site) -> None:
+    source = SOURCE.source(HUGE_KEY)
+    whole = await cos.call("PUT", FARAWAY, fresh_key("copy"), headers=[("x-cos-copy-source", source)])
+    assert whole.status in (400, 405), whole
+    upload = await cos.initiate(FARAWAY)
+    ends = [(0, 2 * MIB - 1), (HUGE_BYTES - MIB, HUGE_BYTES - 1)]
+    etags, expected = [], b""
+    for number, (first, last) in enumerate(ends, start=1):
+        byte_range = f"bytes={first}-{last}"
+        etags.append((number, part_etag(await cos.copy_part(upload, source, number=number, byte_range=byte_range))))
+        expected += (await cos.get(SOURCE, HUGE_KEY, headers=[("range", byte_range)])).body
+    assert_success(await cos.complete(upload, etags))
+    assert (await cos.get(FARAWAY, upload.key)).body == expected

@@ -5,6 +5,9 @@ The four conditions have a file of their own. Source: COS API, "Upload Part - Co
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
 import pytest
 
 from tests.support.expect import assert_error, assert_success
@@ -151,6 +154,21 @@ async def test_a_missing_source_bucket_is_refused(cos: Site) -> None:
     answer = await cos.copy_part(upload, ABSENT.source("key"))
     # The gateway knows which buckets it may ask about and does not tell more.
     assert_error(answer, *((403, "AccessDenied") if cos.kind == "gateway" else (404, "NoSuchBucket")))
+
+
+# --- common request headers ----------------------------------------------------------------------------------
+
+
+async def test_the_common_request_headers_are_understood(cos: Site, source: str) -> None:
+    upload = await cos.initiate()
+    headers = [
+        ("Date", format_datetime(datetime.now(UTC), usegmt=True)),
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Length", "0"),
+        ("Accept", "*/*"),
+    ]
+    answer = await cos.copy_part(upload, SOURCE.source(source), headers=headers)
+    assert part_etag(answer) == quoted_md5(CONTENT)
 
 
 # --- x-cos-copy-source-range ---------------------------------------------------------------------------------
