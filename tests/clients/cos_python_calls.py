@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -78,6 +79,25 @@ def put_and_get(connection: dict[str, Any], bucket: list[str], key: str, size: i
         "ranged": ranged["Body"].get_raw_stream().read().decode("latin-1"),
         "exists_after_delete": client.object_exists(Bucket=at.name, Key=key),
     }
+
+
+def upload_and_download_file(connection: dict[str, Any], bucket: list[str], key: str, folder: str) -> dict[str, Any]:
+    """The SDK's own transfer: a file in parts of 1 MiB by two threads there, and by ranges back."""
+    at = Bucket(*bucket)
+    client = connect(connection, at.region)
+    there, back = Path(folder, "there"), Path(folder, "back")
+    client.upload_file(Bucket=at.name, Key=key, LocalFilePath=str(there), PartSize=1, MAXThread=2, EnableMD5=True)
+    client.download_file(Bucket=at.name, Key=key, DestFilePath=str(back), PartSize=1, MAXThread=2, EnableCRC=True)
+    head = client.head_object(Bucket=at.name, Key=key)
+    return {"same": there.read_bytes() == back.read_bytes(), "etag": head["ETag"]}
+
+
+def put_stream(connection: dict[str, Any], bucket: list[str], key: str, pieces: list[str]) -> str:
+    """A body of unknown length, which the SDK sends in chunks; returns what is stored."""
+    at = Bucket(*bucket)
+    client = connect(connection, at.region)
+    client.put_object(Bucket=at.name, Key=key, Body=(piece.encode() for piece in pieces))
+    return str(client.get_object(Bucket=at.name, Key=key)["Body"].get_raw_stream().read().decode())
 
 
 def multipart_copy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,53 @@ def test_objects_are_listed_in_pages(sdk: ClientProcess, connection: dict[str, A
         f"{CALLS}:list_and_delete", connection=connection, bucket=astuple(EXAMPLE), prefix=prefix, names=names
     )
     assert seen == {"listed": [prefix + name for name in names], "left": 0, "old": []}
+
+
+@pytest.mark.usefixtures("only_the_servers_credential")
+@pytest.mark.parametrize("checksums", ["when_required", "when_supported"])
+def test_objects_are_deleted_together(sdk: ClientProcess, connection: dict[str, Any], checksums: str) -> None:
+    # boto3 sends a checksum header where COS wants Content-MD5.
+    prefix = fresh_key("deleted") + "/"
+    names = ["a", "b c", "目录"]
+    seen = sdk.call(
+        f"{CALLS}:delete_together",
+        connection={**connection, "checksums": checksums},
+        bucket=astuple(EXAMPLE),
+        prefix=prefix,
+        names=names,
+    )
+    assert seen == {"deleted": sorted(prefix + name for name in names), "left": 0}
+
+
+@pytest.mark.usefixtures("only_the_servers_credential")
+def test_an_object_goes_there_and_back_with_the_checksums_boto3_adds_by_itself(
+    sdk: ClientProcess, connection: dict[str, Any]
+) -> None:
+    seen = sdk.call(
+        f"{CALLS}:put_and_get",
+        connection={**connection, "checksums": "when_supported"},
+        bucket=astuple(EXAMPLE),
+        key=fresh_key(),
+        size=70_000,
+    )
+    assert seen["received"] == seen["sent"]
+
+
+@pytest.mark.usefixtures("only_the_servers_credential")
+@pytest.mark.parametrize("checksums", ["when_required", "when_supported"])
+def test_a_file_goes_in_parts_and_comes_back_by_ranges(
+    sdk: ClientProcess, connection: dict[str, Any], tmp_path: Path, checksums: str
+) -> None:
+    (tmp_path / "there").write_bytes(pattern(6 * MIB, seed=63))
+    seen = sdk.call(
+        f"{CALLS}:upload_and_download_file",
+        connection={**connection, "checksums": checksums},
+        bucket=astuple(EXAMPLE),
+        key=fresh_key("file"),
+        folder=str(tmp_path),
+    )
+    assert seen["same"]
+    assert seen["etag"].endswith('-2"')
 
 
 @pytest.mark.usefixtures("only_the_servers_credential")

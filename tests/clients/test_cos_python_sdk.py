@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,29 @@ def test_an_object_goes_there_and_back(sdk: ClientProcess, connection: dict[str,
     assert (seen["content_type"], seen["meta"]) == ("text/x-test", "1")
     assert len(seen["ranged"]) == 10
     assert seen["exists_after_delete"] is False
+
+
+def test_a_file_goes_in_parts_and_comes_back_by_ranges(
+    sdk: ClientProcess, connection: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "there").write_bytes(CONTENT)
+    seen = sdk.call(
+        f"{CALLS}:upload_and_download_file",
+        connection=connection,
+        bucket=astuple(EXAMPLE),
+        key=fresh_key("file"),
+        folder=str(tmp_path),
+    )
+    assert seen["same"]
+    assert seen["etag"].endswith('-3"')
+
+
+def test_a_body_of_unknown_length_is_streamed(sdk: ClientProcess, connection: dict[str, Any]) -> None:
+    pieces = ["one,", "two,", "three" * 1000]
+    stored = sdk.call(
+        f"{CALLS}:put_stream", connection=connection, bucket=astuple(EXAMPLE), key=fresh_key("stream"), pieces=pieces
+    )
+    assert stored == "".join(pieces)
 
 
 async def test_parts_copied_by_range_are_byte_identical(

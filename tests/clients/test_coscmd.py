@@ -33,6 +33,7 @@ def write_configuration(path: Path, *, mode: str, port: int, key: Key = CALLER_K
         "[common]\n"
         f"secret_id = {key.secret_id}\nsecret_key = {key.secret_key}\n"
         f"bucket = {EXAMPLE.name}\n{where}\n"
+        "multiupload_threshold = 20\nmultidownload_threshold = 20\n"
         "schema = http\nmax_thread = 2\npart_size = 1\nretry = 1\ntimeout = 20\nverify = md5\nanonymous = False\n",
         encoding="utf-8",
     )
@@ -82,6 +83,18 @@ def test_a_file_goes_up_and_comes_down_and_is_deleted(coscmd: Coscmd, tmp_path: 
     assert key in listed.stdout
     assert_done(coscmd("delete", "-f", key))
     assert coscmd("info", key).returncode != 0
+
+
+@pytest.mark.usefixtures("only_the_servers_credential")
+def test_a_large_file_goes_up_in_parts(coscmd: Coscmd, gateway_site: Site, tmp_path: Path) -> None:
+    key = fresh_key("coscmd/large")
+    there, back = tmp_path / "there", tmp_path / "back"
+    there.write_bytes(pattern(21 * MIB, seed=64))
+    upstream = Watch(gateway_site)
+    assert_done(coscmd("upload", str(there), key))
+    assert [entry.operation for entry in upstream.new()].count("UploadPart") == 21
+    assert_done(coscmd("download", key, str(back)))
+    assert back.read_bytes() == there.read_bytes()
 
 
 @pytest.mark.usefixtures("only_the_servers_credential")
