@@ -16,7 +16,6 @@ from typing import Any
 from emulator.emulator import Emulator
 from emulator.exchange import Response
 from emulator.faults import Action, ExtraBytes, Reset, Truncate
-from emulator.wire_names import wire_name
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -89,12 +88,12 @@ async def _chunks(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[b
 
 def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = [
-        (wire_name(name), value.encode("latin-1")) for name, value in response.headers
+        (name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers
     ]
     if response.length_bytes is not None:
-        headers.append((wire_name("content-length"), str(response.length_bytes).encode()))
+        headers.append((b"content-length", str(response.length_bytes).encode()))
     elif isinstance(response.body, bytes) and response.status not in _WITHOUT_BODY:
-        headers.append((wire_name("content-length"), str(len(response.body)).encode()))
+        headers.append((b"content-length", str(len(response.body)).encode()))
     return headers
 
 

@@ -144,6 +144,7 @@ async def listening(app: App, port: int) -> AsyncIterator[int]:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         timeout_keep_alive=IDLE_SECONDS,
     )
     config.load()
