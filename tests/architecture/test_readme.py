@@ -15,9 +15,10 @@ _BLOCK = re.compile(r"^```(?:\w+)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(pattern: str) -> set[str]:
-    """First words after a program's name, in the README's code blocks and inline code."""
+    """First words after a program's name, in the README's code: fenced, indented and inline."""
     text = README.read_text(encoding="utf-8")
-    code = "\n".join([*_BLOCK.findall(text), *re.findall(r"`([^`\n]+)`", text)])
+    indented = re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
+    code = "\n".join([*_BLOCK.findall(text), *indented, *re.findall(r"`([^`\n]+)`", text)])
     return set(re.findall(pattern, code, re.MULTILINE))
 
 
