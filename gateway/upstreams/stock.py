@@ -7,7 +7,8 @@ What the stock transport cannot promise is taken from it:
 - it resolves names itself, so the guarded address is chosen here and connected to by number.
 
 What remains: a response that comes while the request is still being sent is only looked for when the body ended
-or a write failed, and may be lost; and the requests that wait for a connection are bounded by time alone.
+or a write failed, and may be lost; requests that wait for a connection are bounded by time alone; and the limit
+on connections counts those of all origins together.
 """
 
 from __future__ import annotations

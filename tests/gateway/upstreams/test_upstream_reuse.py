@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+import time
 
 import pytest
 
@@ -119,6 +122,34 @@ async def test_bytes_after_a_response_never_answer_the_next_request(
         await asyncio.sleep(2 * pause_seconds)
         assert await fetch(upstream, build_request(method)) == (200, b"" if method == "HEAD" else b"clean")
     assert server.connections == 2
+
+
+def answer_then_poison(listener: socket.socket, speak_up: threading.Event) -> None:
+    """Answer, and once told so send another answer that nobody asked for; the next connection is well served."""
+    first, _ = listener.accept()
+    with first:
+        first.recv(65536)
+        first.sendall(build_answer())
+        speak_up.wait(PATIENCE_SECONDS)
+        first.sendall(POISON)
+        second, _ = listener.accept()
+        with second:
+            second.recv(65536)
+            second.sendall(build_answer(b"clean"))
+
+
+async def test_bytes_the_loop_has_not_seen_yet_never_answer_the_next_request() -> None:
+    speak_up = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_SECONDS)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with open_upstream(NATIVE, url) as upstream:
+            serving = asyncio.create_task(asyncio.to_thread(answer_then_poison, listener, speak_up))
+            assert await fetch(upstream) == (200, b"fine")
+            speak_up.set()
+            time.sleep(0.1)  # the loop is busy while the kernel takes the bytes in
+            assert await fetch(upstream, build_request("POST")) == (200, b"clean")
+            await serving
 
 
 async def test_unread_response_takes_its_connection_along(kind: TransportKind) -> None:
@@ -334,6 +365,36 @@ async def test_waiter_that_gave_up_does_not_keep_its_place() -> None:
         assert await first == await patient == (200, b"fine")
         assert await fetch(upstream) == (200, b"fine")
     assert (server.connections, len(server.heads)) == (1, 3)
+
+
+async def test_waiter_that_gives_up_as_its_turn_comes_passes_it_on() -> None:
+    limits = PoolLimits(max_connections_per_origin=1)
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await gate.wait()
+            await peer.send(build_answer())
+
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+
+        async def ask_and_cancel() -> None:
+            response = await upstream.send(build_request(), b"")
+            # The whole answer was here, so the connection already went to the waiter, which has not run yet.
+            quitter.cancel()
+            await response.aclose()
+
+        asking = asyncio.create_task(ask_and_cancel())
+        await asyncio.sleep(0.02)
+        quitter = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        gate.set()
+        await asking
+        with pytest.raises(asyncio.CancelledError):
+            await quitter
+        assert await fetch(upstream) == (200, b"fine")
+    assert (server.connections, len(server.heads)) == (1, 2)
 
 
 async def test_place_of_a_failed_connection_goes_to_the_next_request() -> None:

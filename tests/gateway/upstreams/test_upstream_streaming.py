@@ -176,6 +176,7 @@ async def test_last_words_before_a_reset_are_delivered(pace: str) -> None:
     answer = build_answer(b"<Error/>", status=b"403 Forbidden")
     for _ in range(10):
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE_SECONDS)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             async with open_upstream(NATIVE, url) as upstream:
                 serving = asyncio.create_task(asyncio.to_thread(refuse_and_close, listener, answer))
