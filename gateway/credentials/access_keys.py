@@ -10,8 +10,9 @@ import os
 import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from gateway.credentials.envelope import RecordType, SecretContext
 from gateway.credentials.fields import check_expiry, check_labels, check_name, check_text, parse_networks
@@ -19,13 +20,17 @@ from gateway.credentials.vault import Vault
 from gateway.ports import KeyState
 from gateway.secret import Secret
 from gateway.stores.access_keys import AccessKeyRecord, AccessKeyTable
-from gateway.stores.database import Database
+from gateway.stores.database import Store
+from gateway.stores.errors import InvalidRecord, RecordConflict
 
 ID_PREFIX = "GWAK"
 ID_RANDOM_BITS = 160
 """32 base32 characters after the prefix: the protocol tells known ids from unknown ones, so none may be guessable."""
 SECRET_CHARACTERS = 40
 """Letters and digits, 5.95 bits each: 238 bits."""
+
+MAX_OVERLAP = timedelta(days=90)
+"""How long a rotated key may stay valid beside its successor."""
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -38,11 +43,31 @@ class IssuedKey:
     secret: Secret
 
 
+class Unchanged(Enum):
+    """Stands for a field that an edit leaves alone, where None has a meaning of its own."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED = Unchanged.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEdit:
+    """What to change of a key; a field that is None, or UNCHANGED, stays. `expires_at` None: never."""
+
+    state: KeyState | None = None
+    label: str | None = None
+    labels: Mapping[str, str] | None = None
+    networks: tuple[str, ...] | None = None
+    expires_at: datetime | Unchanged | None = UNCHANGED
+
+
 class IssuedKeys:
     """The access keys of a store. Every method raises StoreUnavailable when the store fails."""
 
     def __init__(
-        self, database: Database, vault: Vault, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, database: Store, vault: Vault, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._table = AccessKeyTable(database)
         self._vault = vault
@@ -78,6 +103,54 @@ class IssuedKeys:
         )
         await self._table.insert(record)
         return IssuedKey(record, secret)
+
+    async def edit(self, access_key_id: str, edit: KeyEdit) -> AccessKeyRecord:
+        """Change a key; running gateways follow within their poll interval. Raises RecordNotFound, InvalidRecord."""
+        record = await self._table.get(access_key_id)
+        if edit.state is not None:
+            record = replace(record, state=edit.state)
+        if edit.label is not None:
+            record = replace(record, label=check_text("the label", edit.label))
+        if edit.labels is not None:
+            record = replace(record, labels=check_labels(edit.labels))
+        if edit.networks is not None:
+            record = replace(record, networks=parse_networks(edit.networks))
+        if edit.expires_at is not UNCHANGED:
+            record = replace(record, expires_at=check_expiry(edit.expires_at, self._clock()))
+        await self._table.replace(record)
+        return record
+
+    async def rotate(
+        self, access_key_id: str, *, overlap: timedelta, expires_at: datetime | None = None
+    ) -> tuple[IssuedKey, AccessKeyRecord]:
+        """A second key like the first, which then expires after `overlap`; gives the new one and the old one.
+
+        The old key is never valid for longer than it was. Raises RecordNotFound, InvalidRecord, RecordConflict
+        when the old key is disabled or expired, Sealed.
+        """
+        if not timedelta(0) <= overlap <= MAX_OVERLAP:
+            raise InvalidRecord(f"Expected an overlap of 0 to {MAX_OVERLAP.days} days, got {overlap}.")
+        now = self._clock().replace(microsecond=0)
+        old = await self._table.get(access_key_id)
+        if old.state is not KeyState.ACTIVE or (old.expires_at is not None and old.expires_at <= now):
+            raise RecordConflict(f"Expected {access_key_id!r} to be in use; a key that is not cannot be rotated.")
+        issued = await self.create(
+            principal=old.principal,
+            label=old.label,
+            labels=old.labels,
+            networks=map(str, old.networks),
+            expires_at=expires_at,
+        )
+        ends = now + overlap
+        retiring = replace(old, expires_at=ends if old.expires_at is None else min(old.expires_at, ends))
+        await self._table.replace(retiring)
+        return issued, retiring
+
+    async def page(
+        self, *, limit: int, after: tuple[datetime, str] | None = None, principal: str | None = None
+    ) -> list[AccessKeyRecord]:
+        """At most `limit` keys without their secrets, the oldest first, that follow (created_at, id)."""
+        return await self._table.page(limit=limit, after=after, principal=principal)
 
     async def list(self) -> list[AccessKeyRecord]:
         """Every key without its secret, the oldest first."""

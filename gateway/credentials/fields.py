@@ -13,6 +13,7 @@ MAX_NAME_CHARACTERS = 128
 MAX_LABELS = 32
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_HANDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}", re.ASCII)
 
 
 def check_name(field: str, text: str) -> str:
@@ -23,6 +24,16 @@ def check_name(field: str, text: str) -> str:
     if not text or text != text.strip():
         raise InvalidRecord(f"Expected {field} to be a name without spaces around it, got {text[:40]!r}.")
     return check_text(field, text)
+
+
+def check_handle(field: str, text: str) -> str:
+    """A name that can stand in a URL: 1 to 64 letters, digits and `._:@-`, a letter or digit first.
+
+    Raises InvalidRecord naming the field.
+    """
+    if _HANDLE.fullmatch(text) is None:
+        raise InvalidRecord(f"Expected {field} to be 1 to 64 letters, digits or ._:@-, got {text[:40]!r}.")
+    return text
 
 
 def check_text(field: str, text: str) -> str:

@@ -14,7 +14,7 @@ from gateway.credentials.envelope import RecordType, SecretContext
 from gateway.credentials.fields import check_name, check_secret_text
 from gateway.credentials.vault import Vault
 from gateway.secret import Secret
-from gateway.stores.database import Database
+from gateway.stores.database import Store
 from gateway.stores.errors import InvalidRecord, RecordExists, RecordNotFound
 from gateway.stores.upstream_credentials import CredentialState, UpstreamCredentialRecord, UpstreamCredentialTable
 
@@ -37,7 +37,7 @@ class HeldCredentials:
     """The upstream credentials of a store. Every method raises StoreUnavailable when the store fails."""
 
     def __init__(
-        self, database: Database, vault: Vault, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, database: Store, vault: Vault, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._table = UpstreamCredentialTable(database)
         self._vault = vault

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ports import KeyState
-from gateway.stores.database import Database
+from gateway.stores.database import Store
 from gateway.stores.errors import RecordExists, RecordNotFound
 from gateway.stores.schema import access_keys
 
@@ -39,7 +39,7 @@ class AccessKeyRecord:
 class AccessKeyTable:
     """The access keys of a store. Every method raises StoreUnavailable when the store fails."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Store) -> None:
         self._database = database
 
     async def insert(self, record: AccessKeyRecord) -> None:
@@ -59,10 +59,33 @@ class AccessKeyTable:
             raise _not_found(access_key_id)
         return _record(row)
 
+    async def page(
+        self, *, limit: int, after: tuple[datetime, str] | None = None, principal: str | None = None
+    ) -> list[AccessKeyRecord]:
+        """At most `limit` keys, the oldest first, of one principal if named; those that follow (created_at, id)."""
+        statement = select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id).limit(limit)
+        if principal is not None:
+            statement = statement.where(access_keys.c.principal == principal)
+        if after is not None:
+            place = tuple_(access_keys.c.created_at, access_keys.c.id)
+            statement = statement.where(place > tuple_(int(after[0].timestamp()), after[1]))
+        async with self._database.read() as connection:
+            result = await connection.execute(statement)
+            return [_record(row) for row in result.mappings()]
+
     async def list(self) -> list[AccessKeyRecord]:
         """Every key, the oldest first."""
         async with self._database.read() as connection:
             return await select_access_keys(connection)
+
+    async def replace(self, record: AccessKeyRecord) -> None:
+        """Write what may be edited of a key: label, labels, networks, state and expiry. Raises RecordNotFound."""
+        row = _row(record)
+        edited = {name: row[name] for name in ("label", "labels", "networks", "state", "expires_at")}
+        async with self._database.write() as connection:
+            statement = update(access_keys).where(access_keys.c.id == record.id).values(edited)
+            if (await connection.execute(statement)).rowcount == 0:
+                raise _not_found(record.id)
 
     async def set_state(self, access_key_id: str, state: KeyState) -> None:
         """Enable or disable a key. Raises RecordNotFound."""

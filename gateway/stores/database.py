@@ -11,10 +11,10 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import event, update
 from sqlalchemy.engine import URL
@@ -28,6 +28,35 @@ BUSY_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another process's write to end."""
 
 _FILE_MODE = 0o600
+
+
+class Store(Protocol):
+    """What the tables need: an open store, or one transaction of it."""
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection that sees one state of the store. Raises StoreUnavailable."""
+        ...
+
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection whose changes are kept when the block ends. Raises StoreUnavailable."""
+        ...
+
+
+class Transaction:
+    """A write transaction as a store: what is read and written through it happens together or not at all."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """The transaction's connection; it sees what was written before."""
+        yield self._connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """The transaction's connection; what is written is committed with the transaction."""
+        yield self._connection
 
 
 class Database:
@@ -77,6 +106,15 @@ class Database:
         async with self._begin(self._writer) as connection:
             await connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
             yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Several reads and writes as one change: committed when the block ends, undone by an exception.
+
+        Raises StoreUnavailable as `write` does.
+        """
+        async with self.write() as connection:
+            yield Transaction(connection)
 
     async def aclose(self) -> None:
         """Close every connection."""

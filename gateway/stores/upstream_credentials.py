@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.stores.database import Database
+from gateway.stores.database import Store
 from gateway.stores.errors import RecordExists, RecordNotFound
 from gateway.stores.schema import upstream_credentials as table
 
@@ -40,7 +40,7 @@ class UpstreamCredentialRecord:
 class UpstreamCredentialTable:
     """The upstream credentials of a store. Every method raises StoreUnavailable when the store fails."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Store) -> None:
         self._database = database
 
     async def insert(self, record: UpstreamCredentialRecord) -> None:
