@@ -14,10 +14,12 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin.app import admin_app
+from gateway.connections import Connections
+from gateway.data_protocol import Deadlines, data_protocol
 from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
-from gateway.server import Deadlines, Server, bind, data_protocol
+from gateway.server import Server, bind
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 
@@ -107,10 +109,15 @@ def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
         head_seconds=settings.data.header_timeout_seconds,
         body_idle_seconds=settings.data.body_idle_timeout_seconds,
         keepalive_seconds=settings.data.keepalive_seconds,
+        min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
+    )
+    connections = Connections(
+        max_connections=settings.data.max_connections,
+        max_per_address=settings.data.max_connections_per_address,
     )
     return uvicorn.Config(
         data_app(services.pipeline),
-        http=data_protocol(deadlines),
+        http=data_protocol(deadlines, connections),
         loop="none",
         lifespan="off",
         ws="none",
@@ -120,7 +127,6 @@ def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=int(deadlines.keepalive_seconds),
         timeout_graceful_shutdown=int(settings.data.drain_seconds),
         backlog=2048,
     )

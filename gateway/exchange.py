@@ -71,9 +71,14 @@ class Exchange:
             if not message.get("more_body", False):
                 return
 
-    async def read_body(self, max_bytes: int) -> bytes:
-        """A small body whole. Raises COSError(XMLSizeLimit) beyond `max_bytes`, ClientGone."""
+    async def read_body(self, max_bytes: int, *, declared_bytes: int | None = None) -> bytes:
+        """A small body whole. One that declares to be too large is not read at all.
+
+        Raises COSError(XMLSizeLimit) beyond `max_bytes`, ClientGone.
+        """
         pieces = bytearray()
+        if declared_bytes is not None and declared_bytes > max_bytes:
+            raise COSError("XMLSizeLimit", f"Expected a body of at most {max_bytes} bytes, got {declared_bytes}.")
         async for piece in self.body():
             pieces += piece
             if len(pieces) > max_bytes:

@@ -113,8 +113,13 @@ class Pipeline:
             context.source_bucket = self._authorizer.resolve_source(call)
 
             # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
-            await self._authorizer.authorize(context, now=now)
-            body = await self._judged_body(exchange, context, call, now=now)
+            #       A batch delete names its objects in its body: each of them is judged instead.
+            body: AsyncIterator[bytes] | bytes
+            if operation.name == "DeleteMultipleObjects":
+                body = await self._judged_batch(exchange, context, now=now)
+            else:
+                await self._authorizer.authorize(context, now=now)
+                body = await self._body(exchange, call)
 
             # 10  The intent is durable, or nothing is sent.
             await self._audit.record({"type": "intent", **context.described()})
@@ -142,21 +147,19 @@ class Pipeline:
             finally:
                 await response.aclose()
 
-    async def _judged_body(
-        self, exchange: Exchange, context: Context, call: Call, *, now: float
-    ) -> AsyncIterator[bytes] | bytes:
-        """The request body to send: streamed unread, or a document read whole and, if it names keys, judged."""
+    async def _judged_batch(self, exchange: Exchange, context: Context, *, now: float) -> bytes:
+        """The document of a batch delete, each of whose keys was allowed. The same bytes are sent."""
+        document = await exchange.read_body(MAX_DOCUMENT_BYTES)
+        self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
+        return document
+
+    async def _body(self, exchange: Exchange, call: Call) -> AsyncIterator[bytes] | bytes:
+        """The request body to send: streamed unread, or a bounded document read whole."""
         if not isinstance(call, ObjectCall) or call.body_bytes == 0:
             return b""
         if call.operation.body is Body.STREAM:
             return exchange.body()
-        if call.body_bytes is not None and call.body_bytes > MAX_DOCUMENT_BYTES:
-            raise COSError("XMLSizeLimit", f"Expected a document of at most {MAX_DOCUMENT_BYTES} bytes.")
-        document = await exchange.read_body(MAX_DOCUMENT_BYTES)
-        if call.operation.name == "DeleteMultipleObjects":
-            objects = read_delete_objects(document)
-            self._authorizer.authorize_deletes(context, objects.objects, now=now)
-        return document
+        return await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=call.body_bytes)
 
     async def _refuse(self, exchange: Exchange, context: Context, error: COSError) -> str:
         """Answer with an error, or break the connection visibly when an answer has already begun."""

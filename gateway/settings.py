@@ -110,6 +110,12 @@ class DataSettings(Group):
     """Requests handled at once; one more is answered 503 SlowDown at once."""
     max_in_flight_per_principal: Count = 512
     """The same for one principal, so that none can take every place."""
+    max_connections: Count = 10_000
+    """Client connections at once; one more is answered 503 SlowDown and closed."""
+    max_connections_per_address: Count = 4096
+    """The same from one address. Behind a load balancer every connection comes from its addresses."""
+    min_upload_bytes_per_second: Count = 1024
+    """What a body must move on average over each body_idle_timeout_seconds, or its connection is cut."""
     header_timeout_seconds: Seconds = 10.0
     """How long a client may take to send its request head."""
     body_idle_timeout_seconds: Seconds = 30.0
