@@ -117,6 +117,7 @@ class _Checks:
         self._md5 = _decode_md5(headers.text(b"content-md5"))
         sha256 = headers.text(b"x-amz-content-sha256") or ""
         if sha256.startswith("STREAMING-"):
+            # COS itself takes no aws-chunked bodies (reference page §2.4, observed 2026-07-31).
             raise COSError("NotImplemented", f"Expected a body without chunk signatures, got {sha256[:60]!r}.")
         self._sha256 = sha256.lower() if len(sha256) == 64 else None
         self._crc32 = headers.text(b"x-amz-checksum-crc32")

@@ -21,7 +21,7 @@ from emulator.authentication import Accounts
 from emulator.body import Receive, RequestBody
 from emulator.completing import KeepAlive, complete_multipart_upload
 from emulator.dates import http_date
-from emulator.exchange import Exchange, Response
+from emulator.exchange import Exchange, Refusal, Response
 from emulator.faults import Action, Delay, ErrorInside200, Faults, Refuse
 from emulator.identifiers import VersionIds, new_request_id, new_trace_id
 from emulator.reading import Digests
@@ -168,9 +168,10 @@ class _Progress:
 
     def failure(self, error: COSError) -> Response:
         document = self.failure_document(error)
+        headers = list(error.headers) if isinstance(error, Refusal) else []
         if self.entry.method == "HEAD":
-            return Response(error.status)
-        return Response(error.status, [("content-type", "application/xml")], document)
+            return Response(error.status, headers)
+        return Response(error.status, [("content-type", "application/xml"), *headers], document)
 
     def common_headers(self) -> list[tuple[str, str]]:
         """What every response carries; the trace ID on errors only."""

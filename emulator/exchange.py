@@ -44,6 +44,14 @@ class Response:
     """Called once the response was sent or given up."""
 
 
+class Refusal(COSError):
+    """A COSError whose answer carries headers of its own."""
+
+    def __init__(self, code: str, message: str | None = None, *, headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(code, message)
+        self.headers = headers
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The account behind a verified signature; None for what may come unsigned (OPTIONS)."""

@@ -13,7 +13,7 @@ from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.errors import COSError
 from emulator.archives import refuse_archived
 from emulator.dates import http_date
-from emulator.exchange import Exchange, Response
+from emulator.exchange import Exchange, Refusal, Response
 from emulator.metadata import entity_headers, object_headers, read_metadata
 from emulator.reading import find_version, stream
 from emulator.store.model import (
@@ -167,10 +167,14 @@ def _find(exchange: Exchange, tables: Tables) -> _Found:
     version_id = exchange.parameter("versionId") or None
     version = find_version(tables, bucket.name, exchange.key, version_id)
     if version.content is None:
+        headers = (
+            (exchange.named("delete-marker"), "true"),
+            (exchange.named("version-id"), version.version_id),
+        )
         if version_id is None:
-            raise COSError("NoSuchKey")
+            raise Refusal("NoSuchKey", headers=headers)
         # The version exists but is a delete marker, which cannot be read.
-        raise COSError("MethodNotAllowed", "The specified version is a delete marker.")
+        raise Refusal("MethodNotAllowed", "The specified version is a delete marker.", headers=headers)
     exchange.store.lease(version.content.extents)
     restored = tables.documents.get(bucket.name, version.key, version.version_id, "restore") is not None
     return _Found(version, version.content, bucket, restored)
@@ -225,12 +229,16 @@ def _read_range(exchange: Exchange, size_bytes: int) -> tuple[int, int] | None:
     if match[3] is not None:
         length = min(int(match[3]), size_bytes)
         if length == 0:
-            raise COSError("InvalidRange")
+            raise _unsatisfiable(size_bytes)
         return size_bytes - length, length
     first = int(match[1])
     last = min(int(match[2]), size_bytes - 1) if match[2] is not None else size_bytes - 1
     if match[2] is not None and int(match[2]) < first:
         return None
     if first >= size_bytes:
-        raise COSError("InvalidRange")
+        raise _unsatisfiable(size_bytes)
     return first, last - first + 1
+
+
+def _unsatisfiable(size_bytes: int) -> Refusal:
+    return Refusal("InvalidRange", headers=(("content-range", f"bytes */{size_bytes}"),))

@@ -81,7 +81,12 @@ async def test_removing_a_delete_marker_brings_the_object_back(site: Site) -> No
     await set_versioning(site, "Enabled")
     await site.seed_version(SOURCE, "k", b"kept")
     marker = await site.seed_delete_marker(SOURCE, "k")
-    assert_error(await site.get(SOURCE, "k", {"versionId": marker}), 405, "MethodNotAllowed")
+    hidden, named = await site.get(SOURCE, "k"), await site.get(SOURCE, "k", {"versionId": marker})
+    assert_error(hidden, 404, "NoSuchKey")
+    assert_error(named, 405, "MethodNotAllowed")
+    for answer in (hidden, named):
+        assert answer.header("x-cos-delete-marker") == "true"
+        assert answer.header("x-cos-version-id") == marker
     removed = await site.delete(SOURCE, "k", {"versionId": marker})
     assert removed.header("x-cos-delete-marker") == "true"
     assert (await site.get(SOURCE, "k")).body == b"kept"
