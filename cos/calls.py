@@ -14,7 +14,7 @@ from cos.byte_range import ByteRange, parse_byte_range
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.copy_source import CopySource, parse_copy_source
 from cos.errors import COSError
-from cos.framing import read_body_length
+from cos.framing import is_aws_chunked, read_content_codings, read_content_length
 from cos.operations import Body, Operation
 from cos.request import Request
 from cos.values import (
@@ -29,7 +29,7 @@ from cos.values import (
 
 @dataclass(frozen=True, slots=True)
 class ObjectCall:
-    """Any operation without a copy source. `body_bytes` is its body's length, None when chunked."""
+    """Any operation without a copy source. `body_bytes` is its content's length, None when it was not declared."""
 
     operation: Operation
     address: Address
@@ -71,10 +71,10 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
 
     Raises COSError(InvalidArgument, InvalidCopySource, InvalidRequest, UnexpectedContent, ...).
     """
-    body_bytes = read_body_length(request.headers)
+    body_bytes = read_content_length(request.headers)
     if operation.body is Body.NONE and body_bytes != 0:
         raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
-    if operation.body is Body.DOCUMENT and request.headers.get(b"content-encoding"):
+    if operation.body is Body.DOCUMENT and read_content_codings(request.headers):
         # A document is judged as it is sent: it must not say something else when unpacked.
         raise COSError("InvalidRequest", f"Expected no Content-Encoding with {operation.name}.")
     query = request.target
@@ -83,7 +83,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     upload_id = parse_upload_id(raw_upload) if raw_upload is not None else None
     if not operation.copies:
         _refuse_copy_headers(request)
-        if operation.body is Body.STREAM and body_bytes == 0 and b"content-length" not in request.headers:
+        if operation.body is Body.STREAM and body_bytes == 0 and not _is_framed(request):
             raise COSError("MissingContentLength")
         return ObjectCall(
             operation=operation,
@@ -108,6 +108,10 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
         byte_range=_read_range(request),
         conditions=conditions,
     )
+
+
+def _is_framed(request: Request) -> bool:
+    return b"content-length" in request.headers or is_aws_chunked(request.headers)
 
 
 def _refuse_copy_headers(request: Request) -> None:

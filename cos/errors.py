@@ -40,6 +40,7 @@ ERRORS: dict[str, ErrorSpec] = {
     "InvalidURI": ErrorSpec(400, "Could not parse the specified URI."),
     "KeyTooLong": ErrorSpec(400, "The specified object key is too long."),
     "MalformedPOSTRequest": ErrorSpec(400, "The body of the POST request is not well-formed form data."),
+    "MalformedTrailerError": ErrorSpec(400, "The trailer of the request body is not well-formed."),
     "MalformedXML": ErrorSpec(400, "The XML you provided was not well-formed."),
     "MissingRequestBodyError": ErrorSpec(400, "The request body is missing."),
     "RequestTimeout": ErrorSpec(400, "The request body was not received in time."),
@@ -47,6 +48,9 @@ ERRORS: dict[str, ErrorSpec] = {
     "SsecDecryptHeaderInvalid": ErrorSpec(400, "The customer key does not open the object."),
     "SSEHeaderNotAllowed": ErrorSpec(400, "Server-side encryption headers are not allowed here."),
     "UnexpectedContent": ErrorSpec(400, "This request does not support content."),
+    "XAmzContentSHA256Mismatch": ErrorSpec(
+        400, "The provided 'x-amz-content-sha256' header does not match what was computed."
+    ),
     "XMLSizeLimit": ErrorSpec(400, "The XML body is too large."),
     # 403
     "AccessDenied": ErrorSpec(403, "Access Denied."),

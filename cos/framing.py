@@ -1,7 +1,8 @@
 """How long a request's body is, said exactly one way.
 
-Source: RFC 9112 §6.1, §6.3; threat model C9. The HTTP parser in front has its own opinion of the same
-fields; whatever it lets through is checked again here, because the upstream will be framed from this value.
+Source: RFC 9112 §6.1, §6.3; AWS, S3 API, "Signature Calculations"; threat model C9. The HTTP parser in front
+has its own opinion of the same fields; whatever it lets through is checked again here, because the upstream
+will be framed from this value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 
 from cos.errors import COSError
 from cos.headers import Headers
+
+DECODED_LENGTH = b"x-amz-decoded-content-length"
 
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
@@ -32,3 +35,38 @@ def read_body_length(headers: Headers) -> int | None:
     if _LENGTH.fullmatch(raw_length) is None:
         raise COSError("InvalidRequest", "Expected Content-Length to be decimal digits.")
     return int(raw_length)
+
+
+def is_aws_chunked(headers: Headers) -> bool:
+    """Whether the body is content in the chunks of S3 clients, inside whatever framing HTTP gives it."""
+    return (headers.get(b"x-amz-content-sha256") or b"").startswith(b"STREAMING-")
+
+
+def read_content_length(headers: Headers) -> int | None:
+    """The length of the body's content: of what is in the chunks when it is aws-chunked.
+
+    None when it is not known before it ends. Raises COSError(InvalidRequest, MissingContentLength, NotImplemented).
+    """
+    body_bytes = read_body_length(headers)
+    if not is_aws_chunked(headers):
+        return body_bytes
+    raw_length = headers.get(DECODED_LENGTH)
+    if raw_length is None:
+        raise COSError("MissingContentLength", "You must provide the x-amz-decoded-content-length HTTP header.")
+    if _LENGTH.fullmatch(raw_length) is None:
+        raise COSError("InvalidRequest", "Expected x-amz-decoded-content-length to be decimal digits.")
+    if body_bytes is not None and int(raw_length) > body_bytes:
+        raise COSError("InvalidRequest", "Expected a body at least as long as the content in it.")
+    return int(raw_length)
+
+
+def read_content_codings(headers: Headers) -> bytes:
+    """Content-Encoding without `aws-chunked`, which is a framing and goes no further than the gateway.
+
+    S3 clients name it there, with or without the chunks. Empty when nothing is left.
+    """
+    value = headers.get(b"content-encoding") or b""
+    if b"aws-chunked" not in value.lower():
+        return value
+    codings = (coding.strip(b" \t") for coding in value.split(b","))
+    return b",".join(coding for coding in codings if coding and coding.lower() != b"aws-chunked")

@@ -9,13 +9,16 @@ Source: DESIGN §2 step 12, §3.2; threat model C8, C10.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import hashlib
+from dataclasses import dataclass, replace
 
 from cos.address import Level, cos_host, service_host
 from cos.byte_range import render_byte_range
 from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
+from cos.framing import is_aws_chunked, read_content_codings
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import Dialect, Request
 from cos.target import Parameter, render_path, render_query
@@ -67,8 +70,10 @@ _CONTROLS = frozenset(
 _REWRITTEN = frozenset({"copy-source", "copy-source-range"})
 _DROPPED = frozenset(
     # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
-    {"security-token", "date", "sdk-log-debug", "sdk-retry", "user-agent", "decoded-content-length"}
+    {"security-token", "date", "sdk-log-debug", "sdk-retry", "user-agent", "decoded-content-length", "trailer"}
 )
+_OF_CHUNKS = frozenset({"content-sha256", "sdk-checksum-algorithm"})
+"""What describes an aws-chunked body; its content is sent without the chunks and their trailer."""
 
 
 def rewrite(request: Request, call: Call, *, region: Region | None, source_region: Region | None) -> UpstreamRequest:
@@ -97,6 +102,17 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     )
 
 
+def with_content_md5(request: UpstreamRequest, document: bytes) -> UpstreamRequest:
+    """The request with the MD5 of its whole document, unless it has one.
+
+    COS demands it of documents that S3 clients send with a checksum of another kind (reference page §2.4).
+    """
+    if not document or any(name == b"content-md5" for name, _ in request.headers):
+        return request
+    digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest())
+    return replace(request, headers=(*request.headers, (b"content-md5", digest)))
+
+
 def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
     """A Head Object of a copy source, unsigned: how its size is measured before a rule can judge it."""
     path = b"/" + source.key.encode("utf-8")
@@ -109,17 +125,22 @@ def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
 
 def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
     headers = []
+    dropped = _DROPPED | _OF_CHUNKS if is_aws_chunked(request.headers) else _DROPPED
     for name, value in request.headers:
+        if name == b"content-encoding" and request.dialect is Dialect.S3:
+            value = read_content_codings(request.headers)
         if name in _FORWARDED:
             # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
             if value:
                 headers.append((name, value))
         elif name.startswith((b"x-cos-", b"x-amz-")):
             control = name[6:].decode("ascii")
+            if control in dropped:
+                continue
             if control in _CONTROLS or control.startswith("meta-"):
                 if value or control.startswith("meta-"):
                     headers.append((name, value))
-            elif control not in _REWRITTEN and control not in _DROPPED:
+            elif control not in _REWRITTEN:
                 raise COSError(
                     "NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered."
                 )

@@ -12,8 +12,19 @@ from ipaddress import ip_address
 
 from cos.address import Level
 from cos.errors import COSError
+from cos.framing import is_aws_chunked
+from cos.operations import Operation
+from cos.payload import PayloadReader, open_payload
 from cos.request import Request
-from cos.signing import Claim, SignKeys, WindowLimits, check_coverage, check_window, verify
+from cos.signing import (
+    Claim,
+    SignKeys,
+    WindowLimits,
+    check_coverage,
+    check_window,
+    read_chunk_signatures,
+    verify,
+)
 from gateway.ports import AccessKey, AccessKeys, KeyState
 from gateway.secret import Secret
 from policies.request import Caller
@@ -54,6 +65,20 @@ class Authenticator:
             labels=tuple(sorted(key.labels.items())),
             address=client_address or None,
         )
+
+    def open_payload(self, request: Request, operation: Operation, claim: Claim) -> PayloadReader | None:
+        """What the body of an authenticated request must keep; None when it promised nothing but its framing.
+
+        Raises COSError(InvalidAccessKeyId, InvalidRequest, MissingContentLength) and ports.Sealed.
+        """
+        signatures = None
+        if is_aws_chunked(request.headers):
+            key = self._keys.find(claim.access_key_id)
+            if key is None:
+                raise COSError("InvalidAccessKeyId")
+            signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
+        payload = open_payload(request, operation, sha256=claim.payload_sha256, signatures=signatures)
+        return payload if payload.promises else None
 
 
 def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:

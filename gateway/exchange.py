@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Any
 
 from cos.errors import COSError
+from cos.payload import PayloadReader
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,7 +26,8 @@ class ClientGone(Exception):
 class Exchange:
     """A request as received and the one response to it.
 
-    `bytes_in` and `bytes_out` count body bytes. `status` is None until a response head was sent.
+    `payload` is what the body promised, once the signature is proved. `bytes_in` and `bytes_out` count body
+    bytes. `status` is None until a response head was sent.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Exchange:
         "bytes_out",
         "client_address",
         "method",
+        "payload",
         "raw_headers",
         "raw_target",
         "request_id",
@@ -54,12 +57,35 @@ class Exchange:
         self.client_address: str = client[0] if client else ""
         self.request_id = request_id
         self.started = time.monotonic()
+        self.payload: PayloadReader | None = None
         self.bytes_in = 0
         self.bytes_out = 0
         self.status: int | None = None
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The request body as it arrives. Raises ClientGone when the client leaves in the middle."""
+        """The content of the request body as it arrives.
+
+        Its last piece comes only when every promise of the body was kept: an upstream request that is still
+        without it can be broken off, and nothing is stored. Raises ClientGone when the client leaves in the
+        middle, and COSError when a promise is broken.
+        """
+        payload = self.payload
+        if payload is None:
+            async for piece in self._received():
+                yield piece
+            return
+        held = b""
+        async for piece in self._received():
+            content = payload.feed(piece)
+            if content:
+                if held:
+                    yield held
+                held = content
+        payload.finish()
+        if held:
+            yield held
+
+    async def _received(self) -> AsyncIterator[bytes]:
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":

@@ -21,7 +21,7 @@ from cos.documents import MAX_DOCUMENT_BYTES, read_delete_objects
 from cos.errors import COSError
 from cos.operations import Body, find_operation
 from cos.request import read_request
-from cos.rewrite import rewrite
+from cos.rewrite import rewrite, with_content_md5
 from cos.signing import read_claim
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
@@ -105,6 +105,8 @@ class Pipeline:
             request, address.level, claim, now=now, client_address=exchange.client_address
         )
 
+        exchange.payload = self._authenticator.open_payload(request, operation, claim)
+
         # 6  Only so much at once, in all and for one principal.
         with self._in_flight.admit(caller.principal):
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
@@ -132,6 +134,8 @@ class Pipeline:
                 region=context.bucket.region if context.bucket is not None else address.region,
                 source_region=context.source_bucket.region if context.source_bucket is not None else None,
             )
+            if operation.body is Body.DOCUMENT and isinstance(body, bytes):
+                upstream_request = with_content_md5(upstream_request, body)
             response = await self._forwarder.send(
                 upstream_request,
                 body,
@@ -156,7 +160,8 @@ class Pipeline:
     async def _body(self, exchange: Exchange, call: Call) -> AsyncIterator[bytes] | bytes:
         """The request body to send: streamed unread, or a bounded document read whole."""
         if not isinstance(call, ObjectCall) or call.body_bytes == 0:
-            return b""
+            # Even nothing may have been promised: the hash of it, or a last chunk and its trailer.
+            return await exchange.read_body(0) if exchange.payload is not None else b""
         if call.operation.body is Body.STREAM:
             return exchange.body()
         return await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=call.body_bytes)

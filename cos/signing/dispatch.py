@@ -9,6 +9,7 @@ from cos.errors import COSError
 from cos.request import Request
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign, q_sign_claim, q_sign_make, sigv4, sigv4_claim, sigv4_make
+from cos.signing.chunked import SIGNED_PREFIX, ChunkSignatures
 from cos.signing.claim import Claim, QSignTerms, Scheme, SigV4Terms
 from cos.signing.sign_keys import SignKeys
 
@@ -49,14 +50,26 @@ def verify(request: Request, claim: Claim, secret_key: str, *, sign_keys: SignKe
     """Prove that the request was signed with `secret_key` as claimed; constant time in the signature.
 
     `sign_keys` spares deriving the same signing key again. Raises COSError: SignatureDoesNotMatch with
-    StringToSign and FormatString (or CanonicalRequest) as details, AccessDenied when a listed name is absent,
-    NotImplemented for a body in signed chunks.
+    StringToSign and FormatString (or CanonicalRequest) as details, AccessDenied when a listed name is absent.
     """
     match claim.terms:
         case QSignTerms() as terms:
             q_sign.verify(request, claim, terms, secret_key, sign_keys)
         case SigV4Terms() as terms:
             sigv4.verify(request, claim, terms, secret_key, sign_keys)
+
+
+def read_chunk_signatures(
+    claim: Claim, secret_key: str, *, sign_keys: SignKeys | None = None
+) -> ChunkSignatures | None:
+    """The chain that the chunks of the body must continue; None when they are not signed.
+
+    Only for a claim that `verify` accepted: its signature is the first link.
+    """
+    terms = claim.terms
+    if not isinstance(terms, SigV4Terms) or not terms.payload.startswith(SIGNED_PREFIX):
+        return None
+    return ChunkSignatures(sigv4.started_key(secret_key, terms.scope, sign_keys), terms, claim.signature)
 
 
 def sign(

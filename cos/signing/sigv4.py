@@ -6,8 +6,8 @@
     signature         = hex(HMAC-SHA256(signing_key, string_to_sign))
 
 The query is always covered whole, headers as listed. The payload line is what the client declared; whoever
-reads the body compares (`Claim.payload_sha256`). Bodies in signed chunks (`STREAMING-…`) are refused after the
-signature proved right: `chunked` is their place.
+reads the body compares (`Claim.payload_sha256`). Of a body in signed chunks (`STREAMING-…`) this signature is
+the first link of a chain: `chunked` is its place.
 
 Source: AWS, "Authenticating Requests: Using the Authorization Header" and "Using Query Parameters" (S3 API).
 """
@@ -29,7 +29,6 @@ from cos.target import Parameter, Target, percent_decode
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-STREAMING_PREFIX = "STREAMING-"
 TOKEN_HEADER = b"x-amz-security-token"
 SIGNATURE_PARAMETER = "X-Amz-Signature"
 CARRIER_PARAMETERS = frozenset(
@@ -124,7 +123,7 @@ def verify(request: Request, claim: Claim, terms: SigV4Terms, secret_key: str, s
     """Sign the request again as claimed and compare in constant time.
 
     The host matches as received or without its port, the path with its `%2F` decoded or kept. Raises
-    COSError(SignatureDoesNotMatch, AccessDenied), and NotImplemented for a body in signed chunks.
+    COSError(SignatureDoesNotMatch, AccessDenied).
     """
     key = started_key(secret_key, terms.scope, sign_keys)
     listed = claim.signed_headers
@@ -142,8 +141,6 @@ def verify(request: Request, claim: Claim, terms: SigV4Terms, secret_key: str, s
             if hmac.compare_digest(computed.hexdigest().encode(), claimed):
                 if sign_keys is not None:
                     sign_keys.keep(secret_key, str(terms.scope), key)
-                if terms.payload.startswith(STREAMING_PREFIX):
-                    raise COSError("NotImplemented", "Expected a body that is not in signed chunks (aws-chunked).")
                 return
     raise COSError(
         "SignatureDoesNotMatch",

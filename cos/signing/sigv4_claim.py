@@ -124,6 +124,8 @@ def _claim(
         if carrier is Carrier.HEADER:
             raise COSError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
         payload = UNSIGNED_PAYLOAD
+    if carrier is Carrier.QUERY and payload.startswith("STREAMING-"):
+        raise COSError("NotImplemented", "Expected no body in chunks (aws-chunked) with a presigned URL.")
     if _PAYLOAD.fullmatch(payload) is None:
         raise _malformed(f"x-amz-content-sha256 to be 64 hexadecimal digits or {UNSIGNED_PAYLOAD}")
     return Claim(

@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 from cos.address import Level
 from cos.errors import COSError
 from cos.request import Request, read_request
-from cos.signing import SignKeys, check_coverage, read_claim, sigv4, verify
+from cos.signing import SignKeys, check_coverage, read_chunk_signatures, read_claim, sigv4, verify
 from cos.signing.claim import Scope
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -204,14 +204,17 @@ _STREAMS = [
 
 
 @pytest.mark.parametrize("payload", _STREAMS)
-def test_signed_chunks_are_refused_but_only_to_whom_the_key_belongs(payload: str) -> None:
+def test_the_signature_of_a_body_in_chunks_is_proved_like_any_other(payload: str) -> None:
     received = _signed("/b/k", [], "/b/k", payload)
-    with pytest.raises(COSError) as refusal:
-        verify(received, read_claim(received), SECRET)
-    assert refusal.value.code == "NotImplemented"
-    with pytest.raises(COSError) as refusal:
+    verify(received, read_claim(received), SECRET)
+    with pytest.raises(COSError, match="SignatureDoesNotMatch"):
         verify(received, read_claim(received), SECRET + "x")
-    assert refusal.value.code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(("payload", "signed"), list(zip(_STREAMS, [True, True, False], strict=True)))
+def test_only_signed_chunks_have_a_chain_of_signatures(payload: str, signed: bool) -> None:
+    received = _signed("/b/k", [], "/b/k", payload)
+    assert (read_chunk_signatures(read_claim(received), SECRET) is not None) == signed
 
 
 def test_a_listed_header_that_is_absent_is_refused() -> None:
