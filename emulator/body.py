@@ -77,7 +77,7 @@ class RequestBody:
             raise COSError("EntityTooLarge", f"Expected at most {MAX_PART_BYTES} bytes, got {self.length_bytes}.")
         checks = _Checks(self._headers)
         hasher = Hasher()
-        writer = await store.call(store.blobs.create)
+        writer = store.blobs.create()
         try:
             await self._write(store, writer, hasher, checks)
             digest = hasher.digest()

@@ -120,14 +120,22 @@ class Exchange:
     async def save(self, record: BlobRecord, work: Callable[[Tables], T]) -> T:
         """Run a transaction that puts a new blob to use; when it raises, the blob is deleted."""
 
+        done = False
+
         def saving(tables: Tables) -> T:
+            nonlocal done
             tables.blobs.add(record)
-            return work(tables)
+            result = work(tables)
+            done = True
+            return result
 
         try:
             return await self.store.transact(saving)
         except BaseException:
-            await self.store.call(lambda: self.store.blobs.delete([record.blob]))
+            # Cancelled after the work was done, the transaction may have been committed: the blob is in use. One
+            # that is in no use after all is deleted when the store is opened next.
+            if not done:
+                await self.store.call(lambda: self.store.blobs.delete([record.blob]))
             raise
 
     def xml(self, root: Element, headers: list[tuple[str, str]] | None = None, status: int = 200) -> Response:

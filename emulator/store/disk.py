@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,10 +54,10 @@ class DiskStore:
         self._sweep()
 
     async def transact(self, work: Callable[[Tables], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        return await _to_its_end(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
 
     async def call(self, work: Callable[[], T]) -> T:
-        return await asyncio.to_thread(work)
+        return await _to_its_end(asyncio.get_running_loop().run_in_executor(None, work))
 
     def lease(self, extents: Iterable[Extent]) -> None:
         self._leases.lease(extents)
@@ -123,24 +124,33 @@ class _DiskWriter:
         self._blob = blob
         self._path = path
         self._temporary = path.with_name(path.name + _TEMPORARY)
-        self._file = self._temporary.open("wb", buffering=0)
+        self._file: FileIO | None = None
 
     def write(self, data: bytes) -> None:
+        file = self._opened()
         view = memoryview(data)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[file.write(view) :]
 
     def seal(self) -> str:
-        os.fsync(self._file.fileno())
-        self._file.close()
+        file = self._opened()
+        os.fsync(file.fileno())
+        file.close()
         self._temporary.rename(self._path)
         _sync_directory(self._path.parent)
         return self._blob
 
     def discard(self) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
-        self._path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+
+    def _opened(self) -> FileIO:
+        # Opened by the first use, so that making a writer does not block.
+        if self._file is None:
+            self._file = FileIO(self._temporary, "xb")
+        return self._file
 
 
 class _DiskReader:
@@ -152,6 +162,20 @@ class _DiskReader:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+async def _to_its_end(work: asyncio.Future[T]) -> T:
+    """The result of work on a thread. When cancelled, wait for the work first: it cannot be stopped.
+
+    Whoever cleans up after a cancellation would otherwise delete what the work is about to name.
+    """
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()
+        raise
 
 
 def _lock(path: Path) -> int:

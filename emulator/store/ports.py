@@ -30,7 +30,7 @@ class BlobReader(Protocol):
 
 
 class Blobs(Protocol):
-    """Immutable byte sequences by id. Calls may block when the store says so."""
+    """Immutable byte sequences by id. Calls may block, except `create`."""
 
     def create(self) -> BlobWriter: ...
     def open(self, blob: str) -> BlobReader: ...
@@ -46,7 +46,8 @@ class Store(Protocol):
     async def transact(self, work: Callable[[Tables], T]) -> T:
         """Run `work` in one transaction: all of it happens or, when it raises, none of it.
 
-        Blobs that lost their last reference and are not leased are deleted after the commit.
+        Blobs that lost their last reference and are not leased are deleted after the commit. When the caller is
+        cancelled, the transaction has ended, either way, before CancelledError is raised.
         """
         ...
 

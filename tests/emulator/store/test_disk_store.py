@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from emulator.store import DiskStore
-from emulator.store.model import ObjectVersion
+from emulator.store.model import BucketRecord, ObjectVersion
 from emulator.store.schema import content_from_text
 from emulator.store.tables import Tables
 from tests.emulator.emulators import own_site
 from tests.emulator.store.writer_process import content_of
+from tests.emulator.test_any_request import answer, signed
 from tests.support.names import EXAMPLE, SOURCE
 from tests.support.site import Site
 
@@ -133,3 +136,42 @@ async def test_a_directory_is_open_once_at_a_time(tmp_path: Path) -> None:
         DiskStore(tmp_path)
     await first.close()
     await DiskStore(tmp_path).close()
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["commits", "fails"])
+async def test_a_cancelled_caller_waits_for_its_transaction(tmp_path: Path, fails: bool) -> None:
+    store = DiskStore(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(tables: Tables) -> None:
+        begun.set()
+        go_on.wait(10)
+        tables.put_bucket(BucketRecord(SOURCE.name, SOURCE.region, "1250000000", 0.0))
+        if fails:
+            raise ValueError("half way")
+
+    transacting = asyncio.create_task(store.transact(work))
+    await asyncio.to_thread(begun.wait)
+    transacting.cancel()
+    await asyncio.sleep(0.05)
+    assert not transacting.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await transacting
+    held = await store.transact(lambda tables: tables.bucket(SOURCE.name))
+    assert (held is None) == fails
+    await store.close()
+
+
+async def test_a_put_that_is_cancelled_while_it_commits_is_whole_or_absent(tmp_path: Path) -> None:
+    for pause in range(30):
+        async with own_site(store=DiskStore(tmp_path)) as site:
+            emulator = site.emulator.emulator
+            target, headers = signed("PUT", f"/k{pause}", [], {}, b"content", int(time.time()))
+            putting = asyncio.create_task(answer(emulator, "PUT", target, headers, b"content"))
+            await asyncio.sleep(pause * 0.0002)
+            putting.cancel()
+            await asyncio.wait([putting])
+            await check_uses(emulator.store, tmp_path)  # type: ignore[arg-type]
+            got = await site.get(SOURCE, f"k{pause}")
+            assert (got.status, got.body) == (200, b"content") or got.status == 404
