@@ -132,7 +132,7 @@ class _DataProtocol(HttpToolsProtocol):
             # Nobody is switched to another protocol; the request itself is being answered.
             self._deaf = True
         except httptools.HttpParserError:
-            self._refuse(self._refusal or COSError("BadRequest", "Expected an HTTP/1.1 request."))
+            self._refuse(self._refusal or COSError("BadRequest", "Expected a well-formed HTTP request."))
             return
         if "head" in self._timers and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(COSError("BadRequest", "The request head is too large."))

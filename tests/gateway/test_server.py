@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
+from gateway.connections import Connections
 from gateway.data_protocol import Deadlines, data_protocol
 from gateway.exchange import ClientGone, Exchange
 from gateway.server import PortTaken, Server, bind
@@ -20,7 +21,9 @@ Handler = Callable[[Exchange], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, deadlines: Deadlines = QUICK) -> AsyncIterator[int]:
+async def serving(
+    handler: Handler, deadlines: Deadlines = QUICK, connections: Connections | None = None
+) -> AsyncIterator[int]:
     """A server with one handler on a free port."""
 
     async def app(scope: dict, receive: object, send: object) -> None:
@@ -33,7 +36,7 @@ async def serving(handler: Handler, deadlines: Deadlines = QUICK) -> AsyncIterat
     server = Server(
         uvicorn.Config(
             app,
-            http=data_protocol(deadlines),
+            http=data_protocol(deadlines, connections),
             loop="none",
             lifespan="off",
             ws="none",
