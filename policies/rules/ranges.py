@@ -68,4 +68,4 @@ class RangeRule:
             return Unknown(too_small, Fact.SOURCE_SIZE)
         if asked is None or asked.last == size - 1:
             return None
-        return Violation(too_small.rule, f"{too_small.reason} of a part that is not the last of its source")
+        return Violation(too_small.rule, f"{too_small.reason} of a part that is not the last")

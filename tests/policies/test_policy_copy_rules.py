@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from cos.conditions import CopyConditions
 from cos.values import Region
-from policies.decision import Fact, Unknown
+from policies.decision import Fact, Unknown, Violation
 from policies.regions import Territories, Territory
 from policies.request import AccessRequest
 from policies.rule import Rule
@@ -257,3 +258,57 @@ def test_the_fact_a_rule_asks_for_is_the_size() -> None:
     outcome = BOUNDED.check(copy(length=None))
     assert isinstance(outcome, Unknown)
     assert outcome.fact is Fact.SOURCE_SIZE
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda: RangeRule(min=Size(1), max=Size(1)), id="range min = max"),
+        pytest.param(lambda: PartNumberRule(min=10_000, max=10_000), id="part number min = max"),
+        pytest.param(lambda: PartNumberRule(min=1, max=1), id="part number 1"),
+        pytest.param(lambda: SourceSizeRule(min=Size(1), max=Size(1)), id="size min = max"),
+        pytest.param(lambda: AlignmentRule(step=Size(1)), id="step 1"),
+    ],
+)
+def test_bounds_may_meet(build: Callable[[], Rule]) -> None:
+    assert build()
+
+
+def reason_of(rule: Rule, request: AccessRequest) -> str:
+    match rule.check(request):
+        case Violation() as violation:
+            return violation.reason
+        case Unknown() as unknown:
+            return unknown.violation.reason
+        case None:
+            raise AssertionError("expected the rule to be violated")
+
+
+@pytest.mark.parametrize(
+    ("rule", "request_", "reason"),
+    [
+        (BOUNDED, copy(length=2 * GIB), "2 GiB asked, at most 1 GiB allowed"),
+        (BOUNDED, copy(length=1), "1 byte asked, at least 1 MiB required"),
+        (SMALL, copy(length=9, size=MIB), "9 bytes asked, at least 1 MiB required of a part that is not the last"),
+        (PartNumberRule(max=4), copy(part=5), "part 5 asked, at most 4 allowed"),
+        (SameRegionRule(expected=True), between("ap-beijing", "ap-seoul"),
+         "copy from ap-beijing to ap-seoul asked, only within one region allowed"),
+        (SameRegionRule(expected=True), between("ap-beijing", None), "the region of the destination is unknown"),
+        (SameRegionRule(expected=True), between(None, None), "the region of the source is unknown"),
+        (ROUTES, between("ap-seoul", "ap-seoul"),
+         "copy from ap-seoul to ap-seoul asked, allowed: ap-beijing to ap-guangzhou"),
+        (TerritoryRule(allow=frozenset({Route.parse("mainland->mainland"), Route.parse("overseas->mainland")})),
+         between("ap-beijing", "ap-seoul"),
+         "copy mainland->overseas asked, allowed: mainland->mainland, overseas->mainland"),
+        (TerritoryRule(allow=frozenset()), between("xx-a", "ap-seoul"), "region xx-a is in no known territory"),
+        (TerritoryRule(allow=frozenset()), between("ap-seoul", "xx-b"), "region xx-b is in no known territory"),
+        (conditions(exact_etag=True), copy(conditions=CopyConditions(if_match=("*",))),
+         "* given in if-match, exactly one ETag required"),
+        (conditions(exact_etag=True), copy(conditions=CopyConditions(if_match=("a", "b"))),
+         "2 ETags given in if-match, exactly one ETag required"),
+        (conditions(require_any="if-match if-none-match"), copy(),
+         "no condition given, at least one of if-match and if-none-match required"),
+    ],
+)  # fmt: skip
+def test_a_reason_says_what_was_asked_and_what_is_allowed(rule: Rule, request_: AccessRequest, reason: str) -> None:
+    assert reason_of(rule, request_) == reason

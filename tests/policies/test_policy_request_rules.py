@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -151,3 +151,18 @@ def test_a_kind_is_registered_once() -> None:
     with pytest.raises(ValueError, match="shorthand"):
         rule("other", shorthand="nothing")(Second)
     assert "other" not in KINDS
+
+
+def test_which_rules_judge_copies_only_is_settled() -> None:
+    assert {name for name, kind in KINDS.items() if kind.copies} == {
+        "alignment", "range", "regions", "same_region", "source_conditions", "source_size", "source_version",
+        "territory",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_rule_is_a_frozen_value(name: str) -> None:
+    build = KINDS[name].build
+    assert is_dataclass(build)
+    assert build.__dataclass_params__.frozen  # type: ignore[attr-defined]  # what dataclass() was given
+    assert hasattr(build, "__slots__")
