@@ -39,6 +39,9 @@ class Peer:
         return await self.reader.readexactly(size)
 
     async def send(self, data: bytes) -> None:
+        if self.writer.is_closing() or self.reader.at_eof():
+            # uvloop answers a write to a lost connection with RuntimeError, asyncio with nothing at all.
+            raise ConnectionResetError("The client left.")
         self.writer.write(data)
         await self.writer.drain()
 

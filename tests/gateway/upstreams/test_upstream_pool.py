@@ -1,0 +1,175 @@
+"""How many connections there are, who waits for one, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.ports import UpstreamBroken, UpstreamUnreachable
+from gateway.upstreams import PoolLimits, Timeouts, TransportKind
+from gateway.upstreams.pool import NoFreeConnection
+from tests.gateway.upstreams.scripted_server import (
+    Peer,
+    build_answer,
+    build_request,
+    fetch,
+    open_upstream,
+    serve,
+)
+
+NATIVE = TransportKind.NATIVE
+
+
+async def test_connections_are_bounded_and_requests_wait_for_one(kind: TransportKind) -> None:
+    most = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal most
+        while True:
+            await peer.read_head()
+            most = max(most, server.open_connections)
+            await asyncio.sleep(0.002)
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=3)
+    async with serve(script) as server, open_upstream(kind, server.url, limits=limits) as upstream:
+        answers = await asyncio.gather(*(fetch(upstream) for _ in range(30)))
+    assert answers == [(200, b"fine")] * 30
+    assert most <= (3 if kind is NATIVE else 4)
+    assert len(server.heads) == 30
+
+
+async def never(peer: Peer) -> None:
+    """Accept and say nothing."""
+    await peer.read_head()
+    await peer.wait_closed_by_client()
+
+
+async def test_wait_for_a_free_connection_ends_at_its_deadline(kind: TransportKind) -> None:
+    limits, timeouts = PoolLimits(max_connections_per_origin=1), Timeouts(pool_seconds=0.05)
+    async with serve(never) as server, open_upstream(kind, server.url, limits=limits, timeouts=timeouts) as upstream:
+        holding = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.05)
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await fetch(upstream)
+        assert not caught.value.sent
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+    assert len(server.heads) == 1
+
+
+async def test_request_beyond_the_waiting_room_is_refused_at_once() -> None:
+    limits = PoolLimits(max_connections_per_origin=1, max_waiters_per_origin=2)
+    async with serve(never) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        waiting = [asyncio.create_task(fetch(upstream)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(NoFreeConnection):
+            await fetch(upstream)
+        assert asyncio.get_running_loop().time() - started < 0.5
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_waiter_that_gave_up_does_not_keep_its_place() -> None:
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await gate.wait()
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        first = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        quitter = asyncio.create_task(fetch(upstream))
+        patient = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        quitter.cancel()
+        gate.set()
+        assert await first == await patient == (200, b"fine")
+        assert await fetch(upstream) == (200, b"fine")
+    assert (server.connections, len(server.heads)) == (1, 3)
+
+
+async def test_waiter_that_gives_up_as_its_turn_comes_passes_it_on() -> None:
+    limits = PoolLimits(max_connections_per_origin=1)
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await gate.wait()
+            await peer.send(build_answer())
+
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+
+        async def ask_and_cancel() -> None:
+            response = await upstream.send(build_request(), b"")
+            # The whole answer was here, so the connection already went to the waiter, which has not run yet.
+            quitter.cancel()
+            await response.aclose()
+
+        asking = asyncio.create_task(ask_and_cancel())
+        await asyncio.sleep(0.02)
+        quitter = asyncio.create_task(fetch(upstream))
+        await asyncio.sleep(0.02)
+        gate.set()
+        await asking
+        with pytest.raises(asyncio.CancelledError):
+            await quitter
+        assert await fetch(upstream) == (200, b"fine")
+    assert (server.connections, len(server.heads)) == (1, 2)
+
+
+async def test_place_of_a_failed_connection_goes_to_the_next_request() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_head()
+        if len(server.heads) > 1:
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
+        results = await asyncio.gather(*(fetch(upstream) for _ in range(4)), return_exceptions=True)
+    assert isinstance(results[0], UpstreamBroken)
+    assert results[1:] == [(200, b"fine")] * 3
+
+
+async def test_refused_connections_leave_no_place_taken(kind: TransportKind) -> None:
+    async with serve(never) as server:
+        url = server.url
+    limits = PoolLimits(max_connections_per_origin=1)
+    async with open_upstream(kind, url, limits=limits) as upstream:
+        for _ in range(3):
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await fetch(upstream)
+            assert not isinstance(caught.value, NoFreeConnection)
+
+
+# --- closing ------------------------------------------------------------------------------------------------
+
+
+async def test_close_drops_resting_and_busy_connections_and_refuses_new_requests() -> None:
+    async def script(peer: Peer) -> None:
+        head = await peer.read_head()
+        if b"/busy" not in head:
+            await peer.send(build_answer())
+        await peer.wait_closed_by_client()
+
+    async with serve(script) as server:
+        async with open_upstream(NATIVE, server.url) as upstream:
+            busy = asyncio.create_task(fetch(upstream, build_request(target=b"/busy")))
+            await fetch(upstream)
+            await asyncio.sleep(0.02)
+            assert server.open_connections == 2
+            await upstream.aclose()
+            with pytest.raises(UpstreamBroken):
+                await busy
+            with pytest.raises(UpstreamUnreachable):
+                await fetch(upstream)
+        await asyncio.sleep(0.05)
+        assert server.open_connections == 0
