@@ -25,6 +25,7 @@ from cos.signing import (
     read_chunk_signatures,
     verify,
 )
+from gateway.limits import FailedProofs
 from gateway.ports import AccessKey, AccessKeys, KeyState
 from gateway.secret import Secret
 from policies.request import Caller
@@ -35,9 +36,10 @@ _NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs ti
 class Authenticator:
     """Proves a request's claim against the keys this gateway issued."""
 
-    def __init__(self, keys: AccessKeys, *, limits: WindowLimits) -> None:
+    def __init__(self, keys: AccessKeys, *, limits: WindowLimits, failed: FailedProofs | None = None) -> None:
         self._keys = keys
         self._limits = limits
+        self._failed = failed or FailedProofs()
         self._sign_keys = SignKeys()
 
     def authenticate(self, request: Request, level: Level, claim: Claim, *, now: float, client_address: str) -> Caller:
@@ -51,8 +53,11 @@ class Authenticator:
         try:
             verify(request, claim, known.secret.reveal(), sign_keys=self._sign_keys)
         except COSError as error:
-            if key is None and error.code == "SignatureDoesNotMatch":
-                raise COSError("InvalidAccessKeyId") from None
+            if error.code == "SignatureDoesNotMatch":
+                if self._failed.are_too_many(client_address, now=now):
+                    raise COSError("AccessDenied") from None
+                if key is None:
+                    raise COSError("InvalidAccessKeyId") from None
             raise
         if key is None:
             raise COSError("InvalidAccessKeyId")
