@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.admin.api import api_app
 from gateway.admin.app import admin_app
 from gateway.connections import Connections
 from gateway.data_protocol import Deadlines, data_protocol
@@ -134,13 +135,15 @@ def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
 
 def _admin_config(services: Services) -> uvicorn.Config:
     return uvicorn.Config(
-        admin_app(checks=services.checks, registry=services.telemetry.registry),
+        admin_app(checks=services.checks, registry=services.telemetry.registry, api=api_app(services)),
         loop="none",
         lifespan="off",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
+        # The client's address is the connection's: failed tokens are counted by it.
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
 

@@ -44,20 +44,34 @@ class PolicyFiles:
 
     def load(self) -> None:
         """Read, validate and test every document, then make them the active set. Raises PolicyErrors."""
-        loaded = load_policies(read_documents(self._paths), territories=self._territories)
+        self.activate(self.read())
+
+    def read(self) -> PolicySet:
+        """Every document, validated and tested, without using it yet. Raises PolicyErrors.
+
+        Touches nothing of this object: it may run in a thread while requests are judged.
+        """
+        return load_policies(read_documents(self._paths), territories=self._territories)
+
+    def activate(self, loaded: PolicySet) -> None:
+        """Make a set the one that requests are judged by."""
         self._active = loaded
         self.healthy = True
         self.state = f"version {loaded.version}"
+
+    def refused(self, errors: PolicyErrors) -> None:
+        """Keep the active set, and say why the files on disk are not used."""
+        self.failed_reloads += 1
+        self.healthy = self._active is not None
+        self.state = f"version {self.active.version} stays active; the files on disk are refused: {errors}"
+        _log.error("policies refused", errors=str(errors), active_version=self.active.version)
 
     def reload(self) -> bool:
         """`load`, or keep the active set and say why not. Returns whether the new set is active."""
         try:
             self.load()
         except PolicyErrors as errors:
-            self.failed_reloads += 1
-            self.healthy = self._active is not None
-            self.state = f"version {self.active.version} stays active; the files on disk are refused: {errors}"
-            _log.error("policies refused", errors=str(errors), active_version=self.active.version)
+            self.refused(errors)
             return False
         _log.info("policies active", version=self.active.version)
         return True

@@ -13,6 +13,7 @@ from cos.values import Bucket, Region
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
+from gateway.credentials.administration import Administration
 from gateway.credentials.master_key import MasterKey, parse_master_keys, read_master_keys
 from gateway.credentials.snapshot import KeySnapshot
 from gateway.credentials.upstream import StoredUpstreamCredentials
@@ -48,6 +49,7 @@ class Services:
     credentials: StoredUpstreamCredentials
     watch: StoreWatch
     audit: JsonLinesAuditLog
+    administration: Administration
     accepting: bool = False
 
     def checks(self) -> list[Check]:
@@ -94,7 +96,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             domains=Domains(gateway=settings.data.domains),
             authenticator=Authenticator(keys, limits=_window_limits(settings)),
             authorizer=Authorizer(
-                ConfiguredBuckets(_bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
+                ConfiguredBuckets(bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
             ),
             in_flight=InFlight(
                 max_requests=settings.data.max_in_flight,
@@ -118,6 +120,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             credentials=credentials,
             watch=watch,
             audit=audit,
+            administration=Administration(database, vault, audit, applied=watch.refresh_soon),
         )
 
 
@@ -151,7 +154,8 @@ def _window_limits(settings: Settings) -> WindowLimits:
     )
 
 
-def _bucket_records(settings: Settings) -> list[BucketRecord]:
+def bucket_records(settings: Settings) -> list[BucketRecord]:
+    """The bucket registry as the settings declare it."""
     return [
         BucketRecord(
             name=Bucket(bucket.name), region=Region(bucket.region), account=bucket.account, credential=bucket.credential

@@ -133,6 +133,8 @@ class AdminSettings(Group):
     """Address to listen on."""
     port: Port = 8081
     """Port to listen on; 0 takes any free one."""
+    hosts: tuple[Domain, ...] = ()
+    """Host names the admin API may be asked by, besides addresses and localhost. No ports."""
 
 
 class UpstreamSettings(Group):

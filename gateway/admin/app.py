@@ -5,6 +5,7 @@
 | `/healthz` | 200 while the process runs                                                          |
 | `/readyz`  | 200 when it may be sent requests, 503 otherwise; `?verbose` names each check        |
 | `/metrics` | Prometheus text format                                                              |
+| `/api/v1`  | the admin API (`gateway.admin.api`): problem+json, admin tokens                      |
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from gateway.readiness import Check
 
 
-def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry) -> Starlette:
-    """The admin port's application. `checks` is asked at each `/readyz` and does no I/O."""
+def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry, api: ASGIApp) -> Starlette:
+    """The admin port's application, `api` mounted at `/api/v1`. `checks` is asked at each `/readyz`; it does no I/O."""
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -38,4 +40,11 @@ def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry)
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+            Mount("/api/v1", app=api),
+        ]
+    )

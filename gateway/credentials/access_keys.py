@@ -147,9 +147,9 @@ class IssuedKeys:
         return issued, retiring
 
     async def page(
-        self, *, limit: int, after: tuple[datetime, str] | None = None, principal: str | None = None
+        self, *, limit: int, after: tuple[int, str] | None = None, principal: str | None = None
     ) -> list[AccessKeyRecord]:
-        """At most `limit` keys without their secrets, the oldest first, that follow (created_at, id)."""
+        """At most `limit` keys without their secrets, the oldest first, that follow (Unix time, id)."""
         return await self._table.page(limit=limit, after=after, principal=principal)
 
     async def list(self) -> list[AccessKeyRecord]:

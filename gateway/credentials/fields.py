@@ -11,6 +11,7 @@ from gateway.stores.errors import InvalidRecord
 
 MAX_NAME_CHARACTERS = 128
 MAX_LABELS = 32
+MAX_NETWORKS = 64
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _HANDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}", re.ASCII)
@@ -63,9 +64,11 @@ def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Networks in CIDR form, or single addresses. Host bits that are set are refused. Raises InvalidRecord."""
-    networks = []
+    """At most 64 networks in CIDR form, or addresses. Host bits that are set are refused. Raises InvalidRecord."""
+    networks: list[IPv4Network | IPv6Network] = []
     for text in texts:
+        if len(networks) == MAX_NETWORKS:
+            raise InvalidRecord(f"Expected at most {MAX_NETWORKS} networks.")
         try:
             networks.append(ip_network(text))
         except ValueError:

@@ -41,9 +41,9 @@ class KeyAdministration:
         self._changes = changes
 
     async def page(
-        self, *, limit: int, after: tuple[datetime, str] | None = None, principal: str | None = None
+        self, *, limit: int, after: tuple[int, str] | None = None, principal: str | None = None
     ) -> list[AccessKeyView]:
-        """At most `limit` keys, the oldest first, that follow (created_at, id)."""
+        """At most `limit` keys, the oldest first, that follow (Unix time, id)."""
         records = await self._keys(self._database).page(limit=limit, after=after, principal=principal)
         return [view_access_key(record) for record in records]
 

@@ -22,9 +22,18 @@ from gateway.stores.access_keys import AccessKeyRecord
 from gateway.stores.admin_tokens import AdminTokenRecord, Role
 from gateway.stores.upstream_credentials import CredentialState, UpstreamCredentialRecord
 
+
+def _as_secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
+        return Secret(value)
+    raise ValueError("expected a text")
+
+
 ShownSecret = Annotated[
     Secret,
-    PlainValidator(Secret),
+    PlainValidator(_as_secret),
     PlainSerializer(Secret.reveal, return_type=str),
     WithJsonSchema({"type": "string"}),
 ]

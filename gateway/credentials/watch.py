@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -81,6 +82,11 @@ class StoreWatch:
             started = self._clock()
             self._contents = await read_contents(self._database, self._contents)
             self._read_at = started
+
+    async def refresh_soon(self) -> None:
+        """Read the store now, after a change of our own; when it cannot be read the poll tries again."""
+        with suppress(StoreUnavailable):
+            await self.refresh()
 
     async def run(self) -> None:
         """Poll until cancelled. A store that fails is logged once, and once more when it is back."""

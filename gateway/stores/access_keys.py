@@ -60,15 +60,15 @@ class AccessKeyTable:
         return _record(row)
 
     async def page(
-        self, *, limit: int, after: tuple[datetime, str] | None = None, principal: str | None = None
+        self, *, limit: int, after: tuple[int, str] | None = None, principal: str | None = None
     ) -> list[AccessKeyRecord]:
-        """At most `limit` keys, the oldest first, of one principal if named; those that follow (created_at, id)."""
+        """At most `limit` keys, the oldest first, of one principal if named; those that follow (Unix time, id)."""
         statement = select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id).limit(limit)
         if principal is not None:
             statement = statement.where(access_keys.c.principal == principal)
         if after is not None:
             place = tuple_(access_keys.c.created_at, access_keys.c.id)
-            statement = statement.where(place > tuple_(int(after[0].timestamp()), after[1]))
+            statement = statement.where(place > tuple_(*after))
         async with self._database.read() as connection:
             result = await connection.execute(statement)
             return [_record(row) for row in result.mappings()]

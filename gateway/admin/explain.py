@@ -1,0 +1,162 @@
+"""`POST /policies/explain`: what the active documents would decide about a request, and why.
+
+The request is written as the tests inside policy documents write it, and read by the same code. Where a registered
+bucket lives need not be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from dataclasses import replace
+from typing import Any
+
+from pydantic import Field
+
+from cos.values import Bucket, Region
+from gateway.admin.operations import Input
+from gateway.admin.problems import FieldError, Kind, Refused
+from gateway.credentials.views import View
+from policies.decision import Decision, Effect, Fact, Mode, StatementTrace, Verdict
+from policies.nodes import Mapping, Node, Scalar, Sequence
+from policies.reader import Reader
+from policies.request import AccessRequest, Resource
+from policies.self_tests import read_request
+
+MAX_TEXT = 2048
+
+
+class End(Input):
+    """A bucket, or an object in it."""
+
+    bucket: str = Field(max_length=MAX_TEXT)
+    key: str | None = Field(None, max_length=MAX_TEXT)
+    region: str | None = Field(None, max_length=MAX_TEXT)
+    """Left out: where the registry says the bucket is."""
+    version: str | None = Field(None, max_length=MAX_TEXT)
+
+
+class Explain(Input):
+    """A request to be judged. An end is `bucket[/key][@region]` or its parts."""
+
+    principal: str = Field(max_length=MAX_TEXT)
+    """Who asks: `team:media`."""
+    action: str = Field(max_length=MAX_TEXT)
+    """`cos:UploadPartCopy`, `cos:GetObject`, …"""
+    resource: str | End | None = None
+    """Of what is not a copy."""
+    source: str | End | None = None
+    """Of a copy."""
+    destination: str | End | None = None
+    """Of a copy."""
+    range: str | None = Field(None, max_length=MAX_TEXT)
+    """`bytes=first-last`."""
+    part_number: int | None = None
+    size: int | str | None = None
+    """Of the source: bytes, or a text such as `10GiB`; left out: not measured."""
+    conditions: dict[str, str] | None = None
+    """`if-match` and the like."""
+    headers: list[str] | None = None
+    """Control headers in use, without prefix: `acl`."""
+    address: str | None = Field(None, max_length=MAX_TEXT)
+    """The caller's network address."""
+    time: str | None = Field(None, max_length=MAX_TEXT)
+    """When it is asked, such as `2030-01-01T00:00:00Z`."""
+
+
+class ViolationView(View):
+    """Why a check failed."""
+
+    rule: str
+    """The rule's kind and parameter: `range.max`."""
+    reason: str
+    code: str
+    """The error code a caller would be answered."""
+
+
+class TraceView(View):
+    """How one statement fared."""
+
+    statement: str
+    document: str
+    effect: Effect
+    mode: Mode
+    matched: bool
+    violation: ViolationView | None
+    """The first check that failed; null when it matched."""
+
+
+class DecisionView(View):
+    """What would be decided, and the trace of the very evaluation that decided it."""
+
+    verdict: Verdict
+    reason: str
+    version: str
+    """Of the active documents."""
+    document: str | None
+    statement: str | None
+    """The statement that decides; null: none allows it, and so it is denied."""
+    needs: list[Fact]
+    """What would have to be measured first."""
+    violations: list[ViolationView]
+    trace: list[TraceView]
+
+
+def access_request(asked: Explain, regions: Table[Bucket, Region]) -> AccessRequest:
+    """The request that is described. `regions` are those of the registered buckets. Raises Refused."""
+    reader = Reader("request")
+    request = read_request(reader, _node(asked.model_dump(exclude_none=True)), "")
+    if request is None or reader.errors:
+        errors = [
+            FieldError(
+                field=error.path,
+                message=f"found {error.found}, expected {error.expected}" + (f" ({error.hint})" if error.hint else ""),
+            )
+            for error in reader.errors
+        ]
+        raise Refused(Kind.INVALID, "The request to explain is not what it must be.", errors=errors)
+    source = _placed(request.source, regions) if request.source is not None else None
+    return replace(request, resource=_placed(request.resource, regions), source=source)
+
+
+def view_decision(decision: Decision) -> DecisionView:
+    """A decision as it is shown."""
+    return DecisionView(
+        verdict=decision.verdict,
+        reason=decision.reason,
+        version=decision.version,
+        document=decision.document,
+        statement=decision.statement_id,
+        needs=sorted(decision.needs),
+        violations=[ViolationView(rule=item.rule, reason=item.reason, code=item.code) for item in decision.violations],
+        trace=[_view_trace(trace) for trace in decision.trace],
+    )
+
+
+def _view_trace(trace: StatementTrace) -> TraceView:
+    failed = trace.violation
+    return TraceView(
+        statement=trace.statement_id,
+        document=trace.document,
+        effect=trace.effect,
+        mode=trace.mode,
+        matched=trace.matched,
+        violation=ViolationView(rule=failed.rule, reason=failed.reason, code=failed.code) if failed else None,
+    )
+
+
+def _placed(resource: Resource, regions: Table[Bucket, Region]) -> Resource:
+    if resource.region is not None or resource.bucket is None or resource.bucket not in regions:
+        return resource
+    return replace(resource, region=regions[resource.bucket])
+
+
+def _node(value: Any) -> Node:
+    """A value as the tree a document's reader takes; texts are quoted ones, numbers plain ones."""
+    match value:
+        case dict():
+            return Mapping(1, 1, [(Scalar(str(name), False, 1, 1), _node(member)) for name, member in value.items()])
+        case list():
+            return Sequence(1, 1, [_node(item) for item in value])
+        case str():
+            return Scalar(value, plain=False, line=1, column=1)
+    return Scalar(str(value), plain=True, line=1, column=1)

@@ -1,0 +1,122 @@
+"""Operations on the policy documents: which are active, reading them anew, explaining a decision."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cos.values import Bucket, Region
+from gateway.admin.explain import DecisionView, Explain, access_request, view_decision
+from gateway.admin.operations import Call, ChangeQuery, NoBody, NoQuery, Operation, Reply, WouldChange
+from gateway.admin.problems import FieldError, Kind, Refused
+from gateway.credentials.changes import described_author
+from gateway.credentials.views import View
+from gateway.policy_files import PolicyFiles
+from gateway.ports import AuditLog
+from gateway.stores.admin_tokens import Role
+from policies.loading import PolicySet
+from policies.problems import PolicyErrors
+
+
+class DocumentView(View):
+    """A policy document."""
+
+    name: str
+    """Its file."""
+    statements: int
+    tests: int
+
+
+class PoliciesView(View):
+    """The documents that decide now."""
+
+    version: str
+    """Names the content of all documents."""
+    healthy: bool
+    state: str
+    """Says when the files on disk were refused, and why."""
+    documents: list[DocumentView]
+
+
+class PolicyHandlers:
+    """What the operations do."""
+
+    def __init__(self, policies: PolicyFiles, audit: AuditLog, regions: dict[Bucket, Region]) -> None:
+        self._policies = policies
+        self._audit = audit
+        self._regions = regions
+        self._reloading = asyncio.Lock()
+
+    async def show(self, _: Call[NoQuery, NoBody]) -> Reply:
+        """The active set."""
+        return Reply(200, self._view(self._policies.active))
+
+    async def reload(self, call: Call[ChangeQuery, NoBody]) -> Reply:
+        """Read, check and test the files, then switch to them whole."""
+        async with self._reloading:
+            try:
+                # Reading and testing many documents takes a while; requests are judged meanwhile.
+                fresh = await asyncio.to_thread(self._policies.read)
+            except PolicyErrors as wrong:
+                if not call.query.dry_run:
+                    self._policies.refused(wrong)
+                errors = [_field_error(error) for error in wrong.errors]
+                detail = "The documents on disk are refused; those that were active stay."
+                raise Refused(Kind.INVALID, detail, errors=errors) from None
+            before, after = _described(self._policies.active), _described(fresh)
+            if call.query.dry_run:
+                return Reply(200, WouldChange(before=before, after=after))
+            event = {"type": "admin", **described_author(call.terms.author), "action": "policies.reload"}
+            await self._audit.record({**event, "target": fresh.version, "before": before, "after": after})
+            self._policies.activate(fresh)
+            return Reply(200, self._view(fresh))
+
+    async def explain(self, call: Call[NoQuery, Explain]) -> Reply:
+        """Judge a request that is only described."""
+        request = access_request(call.body, self._regions)
+        return Reply(200, view_decision(self._policies.decide(request)))
+
+    def _view(self, active: PolicySet) -> PoliciesView:
+        return PoliciesView(
+            version=active.version,
+            healthy=self._policies.healthy,
+            state=self._policies.state,
+            documents=[
+                DocumentView(name=document.name, statements=len(document.statements), tests=len(document.tests))
+                for document in active.documents
+            ],
+        )
+
+
+def policy_operations(
+    policies: PolicyFiles, audit: AuditLog, regions: dict[Bucket, Region]
+) -> list[Operation[Any, Any]]:
+    """The rows of the table. `regions` are those of the registered buckets."""
+    handlers = PolicyHandlers(policies, audit, regions)
+    return [
+        Operation(
+            method="GET", path="/policies", name="showPolicies", summary="The documents that decide now.",
+            role=Role.VIEWER, query=NoQuery, body=NoBody, status=200, answer=PoliciesView, handle=handlers.show,
+        ),
+        Operation(
+            method="POST", path="/policies/reload", name="reloadPolicies",
+            summary="Read the documents anew; they are switched to only when all are sound and their tests pass.",
+            role=Role.SECURITY, query=ChangeQuery, body=NoBody, status=200, answer=PoliciesView,
+            handle=handlers.reload,
+        ),
+        Operation(
+            method="POST", path="/policies/explain", name="explainDecision",
+            summary="What would be decided about a request, and why. Nothing is asked of COS.",
+            role=Role.VIEWER, query=NoQuery, body=Explain, status=200, answer=DecisionView, handle=handlers.explain,
+        ),
+    ]  # fmt: skip
+
+
+def _described(policies: PolicySet) -> dict[str, Any]:
+    return {"version": policies.version, "documents": [document.name for document in policies.documents]}
+
+
+def _field_error(error: Any) -> FieldError:
+    hint = f" ({error.hint})" if error.hint else ""
+    place = f"{error.document}:{error.line}:{error.column}" + (f": {error.path}" if error.path else "")
+    return FieldError(field=place, message=f"found {error.found}, expected {error.expected}{hint}")
