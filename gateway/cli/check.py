@@ -110,12 +110,13 @@ def _audit(settings: Settings) -> Problems:
 
 
 def _upstream(settings: Settings) -> Problems:
-    from gateway.upstreams.settings import tls_context
-
+    path = settings.upstream.ca_file
+    if path is None:
+        return
     try:
-        tls_context(settings.upstream.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        yield f"upstream.ca_file: found {settings.upstream.ca_file} ({error.strerror}), expected certificates in PEM"
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        yield f"upstream.ca_file: found {path} ({error.strerror or error}), expected certificates in PEM"
 
 
 def _cannot_make(path: Path) -> str | None:

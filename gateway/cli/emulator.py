@@ -16,7 +16,7 @@ from gateway.cli.output import REFUSED, complain, reported, say
 if TYPE_CHECKING:
     from emulator.settings import EmulatorSettings
 
-DEFAULT_SECRET_ID = "AKIDEMULATOR"
+DEFAULT_ID = "AKIDEMULATOR"
 DEFAULT_BUCKET = "examplebucket-1250000000@ap-guangzhou"
 
 
@@ -29,7 +29,7 @@ def emulator(
     store: Annotated[Path | None, typer.Option(help="Folder for the objects; else memory.", show_default=False)] = None,
     secret_id: Annotated[
         str, typer.Option(help="SecretId to accept; of several accounts, how theirs begin.")
-    ] = DEFAULT_SECRET_ID,
+    ] = DEFAULT_ID,
     secret_file: Annotated[
         Path | None, typer.Option(help="File with the SecretKey, mode 0600; else one is made up.", show_default=False)
     ] = None,

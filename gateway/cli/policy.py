@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from policies.decision import Decision
     from policies.loading import PolicySet
+    from policies.problems import DocumentError
     from policies.request import AccessRequest, Resource
 
 app = typer.Typer(no_args_is_help=True, help="Check, test and explain policy documents.")
@@ -123,11 +124,10 @@ def _parsed(paths: list[Path] | None, config: Path | None) -> PolicySet:
 
 
 def _request(wanted: dict[str, Any], settings: Settings) -> AccessRequest:
-    """The request the flags describe, in the words of a document's tests. Raises PolicyErrors."""
+    """The request the flags describe, in the words of a document's tests. Raises typer.BadParameter."""
     from dataclasses import replace
 
     from policies.nodes import parse_nodes
-    from policies.problems import PolicyErrors
     from policies.reader import Reader
     from policies.self_tests import read_request
 
@@ -135,7 +135,7 @@ def _request(wanted: dict[str, Any], settings: Settings) -> AccessRequest:
     # JSON is YAML: the flags are read by the very code that reads a document's tests.
     request = read_request(reader, parse_nodes("command line", json.dumps(wanted)), "")
     if request is None or reader.errors:
-        raise PolicyErrors(reader.errors)
+        raise typer.BadParameter("\n".join(map(_as_flag_error, reader.errors)))
     regions = {bucket.name: bucket.region for bucket in settings.buckets}
 
     def placed(resource: Resource) -> Resource:
@@ -147,6 +147,11 @@ def _request(wanted: dict[str, Any], settings: Settings) -> AccessRequest:
 
     source = placed(request.source) if request.source is not None else None
     return replace(request, resource=placed(request.resource), source=source)
+
+
+def _as_flag_error(error: DocumentError) -> str:
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"--{error.path.replace('_', '-')}: found {error.found}, expected {error.expected}{hint}"
 
 
 def _described(decision: Decision) -> dict[str, Any]:
