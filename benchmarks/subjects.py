@@ -1,0 +1,117 @@
+"""What is measured, and what it is measured against: programs that listen on a port and send to one upstream.
+
+Peers come from Debian's packages: nginx, libnginx-mod-http-lua, lua-resty-core. Their recipes lie in `peers/`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from benchmarks import copies
+from benchmarks.processes import Program, free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = Path(__file__).parent / "peers"
+UPSTREAM_SECRET_ID = "AKIDBENCHMARK0000000000000000000001"
+UPSTREAM_SECRET_KEY = "BenchmarkUpstreamSecret000000001"
+MODULES = Path("/usr/lib/nginx/modules")
+
+
+class Subject:
+    """One running program under measurement. `port` is where requests go."""
+
+    def __init__(self, name: str, program: Program, port: int) -> None:
+        self.name = name
+        self.program = program
+        self.port = port
+
+
+def start_nginx(name: str, recipe: str, folder: Path, *, core: int, **values: object) -> Subject:
+    """nginx with a recipe of `peers/`, one worker."""
+    port = free_port()
+    place = folder / f"{name.replace(' ', '-').replace('+', 'and')}-{port}"
+    place.mkdir()
+    given = {"port": port, "folder": place, "peers": PEERS, "modules": MODULES, "result": copies.RESULT, **values}
+    configuration = place / "nginx.conf"
+    configuration.write_text(Template((PEERS / recipe).read_text()).substitute(given))
+    program = Program(["nginx", "-p", str(place), "-c", str(configuration), "-e", str(place / "error.log")], core=core, folder=folder)  # fmt: skip
+    program.wait_for_port(port)
+    return Subject(name, program, port)
+
+
+def start_upstream(folder: Path, *, core: int) -> Subject:
+    """A COS at C speed: it answers every request with the same part copy result and checks nothing."""
+    return start_nginx("upstream", "upstream.conf", folder, core=core)
+
+
+def start_nginx_plain(folder: Path, upstream_port: int, *, core: int) -> Subject:
+    """nginx as a reverse proxy that signs and judges nothing."""
+    return start_nginx("nginx plain", "plain.conf", folder, core=core, upstream_port=upstream_port)
+
+
+def start_nginx_lua(folder: Path, upstream_port: int, *, core: int) -> Subject:
+    """nginx that verifies, judges one rule and signs anew, in Lua."""
+    return start_nginx(
+        "nginx + Lua",
+        "signing.conf",
+        folder,
+        core=core,
+        upstream_port=upstream_port,
+        access_key_id=copies.ACCESS_KEY_ID,
+        secret=copies.SECRET,
+        secret_id=UPSTREAM_SECRET_ID,
+        secret_key=UPSTREAM_SECRET_KEY,
+    )
+
+
+def gateway_settings(folder: Path, upstream: str, port: int, admin_port: int) -> dict[str, Any]:
+    """A gateway with everything on: policy, audit intent and outcome, metrics, access log, deadlines, limits."""
+    return {
+        "environment": "development",
+        "data": {"port": port, "max_in_flight": 20_000, "max_in_flight_per_principal": 20_000,
+                 "max_connections": 20_000, "max_connections_per_address": 20_000},
+        "admin": {"port": admin_port},
+        "upstream": {"endpoint": upstream, "transport": "native", "connections_per_origin": 256},
+        "store": {"path": str(folder / "gateway.db")},
+        "audit": {"path": str(folder / "audit.jsonl"), "durability": "process"},
+        "policies": {"paths": [str(ROOT / "config" / "policies")]},
+        "buckets": [
+            {"name": "raw-1250000000", "region": "ap-guangzhou"},
+            {"name": "media-1250000000", "region": "ap-guangzhou"},
+        ],
+        "credentials": [
+            {"name": "main", "account": "1250000000", "secret_id": UPSTREAM_SECRET_ID,
+             "secret_key": UPSTREAM_SECRET_KEY},
+        ],
+        "keys": [{"id": copies.ACCESS_KEY_ID, "secret": copies.SECRET, "principal": copies.PRINCIPAL}],
+        "log": {"level": "info", "format": "json"},
+    }  # fmt: skip
+
+
+def start_gateway(
+    name: str, folder: Path, upstream: str, *, core: int, changes: dict[str, dict[str, Any]] | None = None
+) -> Subject:
+    """Our gateway; `changes` are merged into its settings by section."""
+    port, admin_port = free_port(), free_port()
+    place = folder / f"gateway-{port}"
+    place.mkdir()
+    settings = gateway_settings(place, upstream, port, admin_port)
+    for section, values in (changes or {}).items():
+        held = settings.get(section)
+        settings[section] = {**held, **values} if isinstance(held, dict) and isinstance(values, dict) else values
+    configuration = place / "gateway.yaml"
+    configuration.write_text(yaml.safe_dump(json.loads(json.dumps(settings))))
+    program = Program(
+        [sys.executable, "-c", "from gateway.cli.main import main; main()", "serve", "--config", str(configuration)],
+        core=core,
+        folder=place,
+        environment={"PYTHONPATH": str(ROOT)},
+    )
+    program.wait_for_port(port)
+    return Subject(name, program, port)
