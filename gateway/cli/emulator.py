@@ -55,7 +55,7 @@ def emulator(
 def _settings(buckets: Sequence[str], secret_id: str, secret_key: str) -> EmulatorSettings:
     """One account for every APPID among the buckets. Raises typer.BadParameter."""
     from cos.errors import COSError
-    from emulator.settings import Account, BucketSpec, Credential, EmulatorSettings
+    from emulator.settings import DEFAULT_ACCOUNT, Account, BucketSpec, Credential, EmulatorSettings
 
     try:
         specs = [BucketSpec(name=name, region=region) for name, _, region in (text.partition("@") for text in buckets)]
@@ -66,7 +66,7 @@ def _settings(buckets: Sequence[str], secret_id: str, secret_key: str) -> Emulat
         accounts=tuple(
             Account(
                 appid=appid,
-                uin="100000000001",
+                uin=DEFAULT_ACCOUNT.uin,
                 credentials=(Credential(secret_id if len(appids) == 1 else f"{secret_id}{appid}", secret_key),),
             )
             for appid in appids
