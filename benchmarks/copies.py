@@ -14,6 +14,7 @@ PRINCIPAL = "team:media"
 DESTINATION_HOST = "media-1250000000.cos.ap-guangzhou.myqcloud.com"
 SOURCE_HOST = "raw-1250000000.cos.ap-guangzhou.myqcloud.com"
 PART_BYTES = 8 * 1024 * 1024
+UPLOAD_ID = "1505706248ca8373f8a5cd52cb129f4bcf85e11dc8833df34f4f5bcc456c99c42cd1ffa2f9"
 LIFETIME_SECONDS = 6 * 3600
 
 RESULT = (
@@ -70,7 +71,7 @@ def part_copy(number: int, *, access_key_id: str = ACCESS_KEY_ID, secret: str = 
     return signed(
         "PUT",
         "films/2026/film.mov",
-        (Parameter("partNumber", str(number)), Parameter("uploadId", "1505706248ca8373f8a5cd52cb129f4bcf85e11dc8833df34f4f5bcc456c99c42cd1ffa2f9")),
+        (Parameter("partNumber", str(number)), Parameter("uploadId", UPLOAD_ID)),
         (
             (b"x-cos-copy-source", f"{SOURCE_HOST}/incoming/2026/film.mov".encode()),
             (b"x-cos-copy-source-range", b"bytes=%d-%d" % (first, first + PART_BYTES - 1)),

@@ -40,7 +40,8 @@ def start_nginx(name: str, recipe: str, folder: Path, *, core: int, **values: ob
     given = {"port": port, "folder": place, "peers": PEERS, "modules": MODULES, "result": copies.RESULT, **values}
     configuration = place / "nginx.conf"
     configuration.write_text(Template((PEERS / recipe).read_text()).substitute(given))
-    program = Program(["nginx", "-p", str(place), "-c", str(configuration), "-e", str(place / "error.log")], core=core, folder=folder)  # fmt: skip
+    command = ["nginx", "-p", str(place), "-c", str(configuration), "-e", str(place / "error.log")]
+    program = Program(command, core=core, folder=folder)
     program.wait_for_port(port)
     return Subject(name, program, port)
 
