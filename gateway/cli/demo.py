@@ -29,6 +29,7 @@ from gateway.credentials.master_key import generate_master_key_file, read_master
 from gateway.credentials.upstream_credentials import HeldCredentials
 from gateway.credentials.vault import Vault
 from gateway.secret import Secret
+from gateway.server import bind
 from gateway.settings import (
     AdminSettings,
     AuditSettings,
@@ -83,6 +84,9 @@ def run_demo(choices: DemoChoices, console: Console) -> int:
 
 async def _demo(choices: DemoChoices, console: Console) -> int:
     settings = _settings(choices)
+    for host, port in ((settings.data.host, settings.data.port), (settings.admin.host, settings.admin.port)):
+        # Before the key of an earlier run goes: that run may still be serving on these very ports.
+        bind(host, port).close()
     issued, credential = await _prepare(settings)
     account = Account(appid=APPID, uin=EMBEDDED_UIN, credentials=(credential,))
     async with hosted(settings, accounts=[account], objects=SEEDS) as (gateway, cos):

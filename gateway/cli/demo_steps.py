@@ -150,7 +150,7 @@ class GuidedCopy:
                 f"got {answer.status} {code}: {message}"
             )
         self._console.print(f"  [green]✓[/green] {refusal.title}: [bold]{answer.status} {code}[/bold]")
-        self._console.print(f"    {escape(message)}")
+        self._console.print(f"    {escape(message)}", soft_wrap=True)
         decision = answer.element("DecisionId")
         if decision:
             self._console.print(f"    decision {decision}", style="dim")
