@@ -247,6 +247,7 @@ def test_ranges_keep_to_the_step_but_for_the_last(request_: AccessRequest, outco
         pytest.param(lambda: AlignmentRule(step=Size(0)), id="step 0"),
         pytest.param(lambda: Route.parse("mainland"), id="route without arrow"),
         pytest.param(lambda: Route.parse("mainland->mars"), id="route to nowhere"),
+        pytest.param(lambda: Route.parse("mars->mainland"), id="route from nowhere"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(build: object) -> None:

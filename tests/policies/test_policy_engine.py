@@ -202,7 +202,7 @@ def test_the_trace_holds_every_candidate_in_document_order_with_its_first_failur
     )
     found = [(item.statement_id, item.violation.rule if item.violation else None) for item in decision.trace]
     assert found == [("a", "source.bucket"), ("b", "destination.bucket"), ("c", "range.max"), ("d", "same_region")]
-    assert {item.document for item in decision.trace} == {"a.yaml"}
+    assert {(item.document, item.matched) for item in decision.trace} == {("a.yaml", False)}
 
 
 def test_the_nearest_candidate_explains_first_and_completely() -> None:
