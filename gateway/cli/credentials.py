@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.administering import ServerOption, TokenFileOption, administered
 from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from gateway.cli.session import Session
-    from gateway.credentials.upstream_credentials import CredentialSummary
+    from gateway.credentials.credential_administration import CredentialSecret
+    from gateway.credentials.views import CredentialVersionView, CredentialView
     from gateway.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, help="Keep the COS credentials the gateway signs with.")
@@ -33,28 +33,39 @@ def add(
     account: Annotated[str, typer.Option(help="APPID it belongs to.", show_default=False)],
     secret_file: SecretFile = None,
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Store a credential under a new name and use it."""
     with reported():
-        secret_key = _read_secret(secret_file)
-        _change(
-            config,
-            lambda session: session.credentials.add(
-                name=name, account=account, secret_id=secret_id, secret_key=secret_key
-            ),
+        from gateway.cli.session import local_terms
+
+        pair = _pair(secret_id, secret_file)
+        administered(
+            config, server, token_file, lambda there: there.credentials.add(name, account, pair, local_terms())
         )
     say(f"{name} is stored and in use for account {account}.")
 
 
 @app.command()
-def stage(name: Name, secret_id: SecretId, secret_file: SecretFile = None, config: ConfigOption = None) -> None:
+def stage(
+    name: Name,
+    secret_id: SecretId,
+    secret_file: SecretFile = None,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+) -> None:
     """Store the next version of a credential without using it yet."""
     with reported():
-        secret_key = _read_secret(secret_file)
-        summary = _change(
-            config, lambda session: session.credentials.stage(name, secret_id=secret_id, secret_key=secret_key)
+        from gateway.cli.session import local_terms
+
+        pair = _pair(secret_id, secret_file)
+        outcome = administered(
+            config, server, token_file, lambda there: there.credentials.stage(name, pair, local_terms())
         )
-    say(f"{name} version {summary.version} is staged; `credentials activate {name} {summary.version}` switches to it.")
+    version = outcome.after.versions[-1].version if outcome.after is not None else 0
+    say(f"{name} version {version} is staged; `credentials activate {name} {version}` switches to it.")
 
 
 @app.command()
@@ -62,24 +73,34 @@ def activate(
     name: Name,
     version: Annotated[int, typer.Argument(help="Version to use.", show_default=False)],
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Switch to a staged version, or back to a retired one."""
     with reported():
-        _change(config, lambda session: session.credentials.activate(name, version))
+        from gateway.cli.session import local_terms
+
+        administered(config, server, token_file, lambda there: there.credentials.activate(name, version, local_terms()))
     say(f"{name} version {version} is in use.")
 
 
 @app.command("list")
-def list_credentials(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_credentials(
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the stored credentials; never their secrets."""
     with reported():
-        summaries = _change(config, lambda session: session.credentials.list())
+        views = administered(config, server, token_file, lambda there: there.credentials.list())
+    rows = [_described(view, version) for view in views for version in view.versions]
     if as_json:
-        say_json([_described(summary) for summary in summaries])
+        say_json(rows)
         return
     say_table(
         ("NAME", "VERSION", "ACCOUNT", "SECRET ID", "STATE"),
-        ((item.name, item.version, item.account, item.secret_id_hint, item.state) for item in summaries),
+        ((row["name"], row["version"], row["account"], row["secret_id"], row["state"]) for row in rows),
     )
 
 
@@ -88,17 +109,21 @@ def remove(
     name: Name,
     version: Annotated[int | None, typer.Option(help="Only this version.", show_default=False)] = None,
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Remove a credential for good."""
     with reported():
-        _change(config, lambda session: session.credentials.remove(name, version))
+        from gateway.cli.session import local_terms
+
+        administered(config, server, token_file, lambda there: there.credentials.remove(name, version, local_terms()))
     say(f"{name} is removed." if version is None else f"{name} version {version} is removed.")
 
 
-def _change(config: Path | None, work: Callable[[Session], Awaitable[Any]]) -> Any:
-    from gateway.cli.session import with_session
+def _pair(secret_id: str, secret_file: Path | None) -> CredentialSecret:
+    from gateway.credentials.credential_administration import CredentialSecret
 
-    return with_session(config, work)
+    return CredentialSecret(secret_id, _read_secret(secret_file))
 
 
 def _read_secret(file: Path | None) -> Secret:
@@ -113,12 +138,12 @@ def _read_secret(file: Path | None) -> Secret:
     return Secret(sys.stdin.readline().rstrip("\r\n"))
 
 
-def _described(summary: CredentialSummary) -> dict[str, Any]:
+def _described(view: CredentialView, version: CredentialVersionView) -> dict[str, Any]:
     return {
-        "name": summary.name,
-        "version": summary.version,
-        "account": summary.account,
-        "secret_id": summary.secret_id_hint,
-        "state": summary.state,
-        "created_at": summary.created_at.isoformat(),
+        "name": view.name,
+        "version": version.version,
+        "account": view.account,
+        "secret_id": version.secret_id,
+        "state": version.state,
+        "created_at": version.created_at.isoformat(),
     }

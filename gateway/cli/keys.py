@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.administering import ServerOption, TokenFileOption, administered
 from gateway.cli.output import ConfigOption, JsonOption, parse_pairs, reported, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from gateway.cli.session import Session
-    from gateway.stores.access_keys import AccessKeyRecord
+    from gateway.cli.remote import Administers
+    from gateway.credentials.changes import Outcome
+    from gateway.credentials.views import AccessKeyView
 
-app = typer.Typer(no_args_is_help=True, help="Issue, list and withdraw access keys.")
+PORTION = 200
+"""Keys asked for at once; a page of the admin API."""
+
+app = typer.Typer(no_args_is_help=True, help="Issue, list, rotate and withdraw access keys.")
 
 KeyId = Annotated[str, typer.Argument(help="Access key id.", show_default=False)]
+
+
+Expires = Annotated[str | None, typer.Option(help="90d, 12h, or a time such as 2030-01-01T00:00:00Z.")]
 
 
 @app.command()
@@ -25,100 +33,160 @@ def create(
     label: Annotated[str, typer.Option(help="A note for people.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A label for policies, name=value; may repeat.")] = None,
     network: Annotated[list[str] | None, typer.Option(help="Network it may be used from; may repeat.")] = None,
-    expires: Annotated[str | None, typer.Option(help="90d, 12h, or a time such as 2030-01-01T00:00:00Z.")] = None,
+    expires: Expires = None,
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Issue a key. Its secret is shown once, now."""
     labels = parse_pairs("--tag", tag or [])
-    expires_at = _parse_expiry(expires) if expires is not None else None
+    expires_at = parse_expiry("--expires", expires) if expires is not None else None
     with reported():
-        from gateway.cli.session import with_session
+        from gateway.cli.session import local_terms
+        from gateway.credentials.key_administration import NewKey
 
-        issued = with_session(
-            config,
-            lambda session: session.keys.create(
-                principal=principal, label=label, labels=labels, networks=network or [], expires_at=expires_at
-            ),
+        new = NewKey(principal, label, labels, tuple(network or ()), expires_at)
+        outcome = administered(config, server, token_file, lambda there: there.keys.create(new, local_terms()))
+    _say_issued(outcome, as_json)
+
+
+@app.command()
+def rotate(
+    key_id: KeyId,
+    overlap: Annotated[str, typer.Option(help="How long the old key stays valid: 24h, 7d; 0h: not at all.")] = "24h",
+    expires: Expires = None,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a second key like the first, which then expires after the overlap."""
+    span = _parse_span(overlap)
+    if span is None:
+        raise typer.BadParameter(f"expected days or hours such as 7d or 24h, got {overlap!r}", param_hint="--overlap")
+    expires_at = parse_expiry("--expires", expires) if expires is not None else None
+    with reported():
+        from gateway.cli.session import local_terms
+        from gateway.credentials.key_administration import Rotation
+
+        rotation = Rotation(span, expires_at)
+        new, old = administered(
+            config, server, token_file, lambda there: there.keys.rotate(key_id, rotation, local_terms())
         )
-    if as_json:
-        say_json({**_described(issued.record), "secret": issued.secret.reveal()})
-        return
-    say(f"key id  {issued.record.id}")
-    say(f"secret  {issued.secret.reveal()}")
-    say("The secret is not shown again.")
+    _say_issued(new, as_json)
+    if not as_json and old.after is not None and old.after.expires_at is not None:
+        say(f"{key_id} expires at {old.after.expires_at.isoformat()}.")
 
 
 @app.command("list")
-def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_keys(
+    principal: Annotated[str | None, typer.Option(help="Only keys of this principal.", show_default=False)] = None,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the keys of the store, the oldest first; never their secrets."""
     with reported():
-        from gateway.cli.session import with_session
-
-        records = with_session(config, lambda session: session.keys.list())
+        views = administered(config, server, token_file, lambda there: _every_key(there, principal))
     if as_json:
-        say_json([_described(record) for record in records])
+        say_json([_described(view) for view in views])
         return
     say_table(
         ("ID", "PRINCIPAL", "STATE", "EXPIRES", "NETWORKS", "LABEL"),
         (
             (
-                record.id,
-                record.principal,
-                record.state,
-                record.expires_at.isoformat() if record.expires_at else None,
-                ",".join(map(str, record.networks)),
-                record.label,
+                view.id,
+                view.principal,
+                view.state,
+                view.expires_at.isoformat() if view.expires_at else None,
+                ",".join(view.networks),
+                view.label,
             )
-            for record in records
+            for view in views
         ),
     )
 
 
 @app.command()
-def disable(key_id: KeyId, config: ConfigOption = None) -> None:
+def disable(
+    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+) -> None:
     """Stop accepting a key, for the time being."""
-    _change(config, lambda session: session.keys.disable(key_id), f"{key_id} is disabled.")
+    _set_state(key_id, "disabled", config, server, token_file)
 
 
 @app.command()
-def enable(key_id: KeyId, config: ConfigOption = None) -> None:
+def enable(
+    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+) -> None:
     """Accept a disabled key again."""
-    _change(config, lambda session: session.keys.enable(key_id), f"{key_id} is active.")
+    _set_state(key_id, "active", config, server, token_file)
 
 
 @app.command()
-def delete(key_id: KeyId, config: ConfigOption = None) -> None:
+def delete(
+    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+) -> None:
     """Remove a key for good."""
-    _change(config, lambda session: session.keys.delete(key_id), f"{key_id} is deleted.")
-
-
-def _change(config: ConfigOption, change: Callable[[Session], Awaitable[None]], done: str) -> None:
     with reported():
-        from gateway.cli.session import with_session
+        from gateway.cli.session import local_terms
 
-        with_session(config, change)
-    say(done)
+        administered(config, server, token_file, lambda there: there.keys.delete(key_id, local_terms()))
+    say(f"{key_id} is deleted.")
 
 
-def _described(record: AccessKeyRecord) -> dict[str, Any]:
+def _set_state(key_id: str, state: str, config: ConfigOption, server: str | None, token_file: Path | None) -> None:
+    with reported():
+        from gateway.cli.session import local_terms
+        from gateway.credentials.access_keys import KeyEdit
+        from gateway.ports import KeyState
+
+        edit = KeyEdit(state=KeyState(state))
+        administered(config, server, token_file, lambda there: there.keys.edit(key_id, edit, local_terms()))
+    say(f"{key_id} is {state}.")
+
+
+async def _every_key(there: Administers, principal: str | None) -> list[AccessKeyView]:
+    views: list[AccessKeyView] = []
+    while True:
+        last = (int(views[-1].created_at.timestamp()), views[-1].id) if views else None
+        portion = await there.keys.page(limit=PORTION, after=last, principal=principal)
+        views += portion
+        if len(portion) < PORTION:
+            return views
+
+
+def _say_issued(outcome: Outcome[AccessKeyView], as_json: bool) -> None:
+    view, secret = outcome.after, outcome.secret
+    if view is None or secret is None:
+        raise ValueError("a new key comes with its secret")
+    if as_json:
+        say_json({**_described(view), "secret": secret.reveal()})
+        return
+    say(f"key id  {view.id}")
+    say(f"secret  {secret.reveal()}")
+    say("The secret is not shown again.")
+
+
+def _described(view: AccessKeyView) -> dict[str, Any]:
     return {
-        "id": record.id,
-        "principal": record.principal,
-        "state": record.state,
-        "label": record.label,
-        "labels": dict(record.labels),
-        "networks": [str(network) for network in record.networks],
-        "created_at": record.created_at.isoformat(),
-        "expires_at": record.expires_at.isoformat() if record.expires_at else None,
+        "id": view.id,
+        "principal": view.principal,
+        "state": view.state,
+        "label": view.label,
+        "labels": view.labels,
+        "networks": list(view.networks),
+        "created_at": view.created_at.isoformat(),
+        "expires_at": view.expires_at.isoformat() if view.expires_at else None,
     }
 
 
-def _parse_expiry(text: str) -> datetime:
+def parse_expiry(option: str, text: str) -> datetime:
     """A time with its zone, or a number of days or hours from now. Raises typer.BadParameter."""
-    units = {"d": "days", "h": "hours"}
-    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in units and len(text) <= 7:
-        return datetime.now(UTC) + timedelta(**{units[text[-1]]: int(text[:-1])})
+    if (span := _parse_span(text)) is not None:
+        return datetime.now(UTC) + span
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -126,6 +194,13 @@ def _parse_expiry(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise typer.BadParameter(
             f"expected 90d, 12h or a time with its zone such as 2030-01-01T00:00:00Z, got {text!r}",
-            param_hint="--expires",
+            param_hint=option,
         )
     return moment
+
+
+def _parse_span(text: str) -> timedelta | None:
+    units = {"d": "days", "h": "hours"}
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in units and len(text) <= 7:
+        return timedelta(**{units[text[-1]]: int(text[:-1])})
+    return None

@@ -20,7 +20,8 @@ from policies.nodes import parse_nodes
 from policies.problems import PolicyErrors, did_you_mean
 
 ENVIRONMENT_PREFIX = "COSGW_"
-CONFIG_VARIABLE = "COSGW_CONFIG"
+NOT_SETTINGS = {"COSGW_CONFIG", "COSGW_ADMIN_TOKEN", "COSGW_ADMIN_TOKEN_FILE"}
+"""Variables that the command line reads itself: the file of settings, and the token for `--server`."""
 """Names the configuration file for the command line; it is not a setting."""
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -162,7 +163,7 @@ def read_environment_layer(settings: type[BaseSettings], environment: Mapping[st
     layer = Layer()
     variables: dict[str, str] = {}
     for name in sorted(environment):
-        if not name.startswith(ENVIRONMENT_PREFIX) or name == CONFIG_VARIABLE or not environment[name]:
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in NOT_SETTINGS or not environment[name]:
             continue
         target = _ALIASES.get(name, name)
         location = tuple(target.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
