@@ -1,7 +1,8 @@
 """The `x-cos-copy-source-range` header: `bytes=first-last`, both ends inclusive.
 
 Source: COS API, "Upload Part - Copy", request headers. The grammar is ASCII digits only: Python's `int`
-would also take `1_0`, full-width digits and surrounding white space.
+would also take `1_0`, full-width digits and surrounding white space. Leading zeros, which no client sends, are
+refused: one range has one spelling, so that what is sent on is what was received.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cos.errors import COSError
 MAX_PART_BYTES = 5 * 1024**3
 """The largest part COS accepts, inclusive; binary units, as in every SDK (reference page §3.5)."""
 
-_GRAMMAR = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+_GRAMMAR = re.compile(r"bytes=(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,5 @@ def parse_byte_range(text: str) -> ByteRange:
 
 
 def render_byte_range(byte_range: ByteRange) -> str:
-    """`bytes=first-last`, without leading zeros."""
+    """`bytes=first-last`: the only spelling there is."""
     return f"bytes={byte_range.first}-{byte_range.last}"

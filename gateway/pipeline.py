@@ -118,7 +118,7 @@ class Pipeline:
             #       A batch delete names its objects in its body: each of them is judged instead.
             body: AsyncIterator[bytes] | bytes
             if operation.name == "DeleteMultipleObjects":
-                body = await self._judged_batch(exchange, context, now=now)
+                body = await self._judged_batch(exchange, context, call, now=now)
             else:
                 await self._authorizer.authorize(context, now=now)
                 body = await self._body(exchange, call)
@@ -151,9 +151,10 @@ class Pipeline:
             finally:
                 await response.aclose()
 
-    async def _judged_batch(self, exchange: Exchange, context: Context, *, now: float) -> bytes:
+    async def _judged_batch(self, exchange: Exchange, context: Context, call: Call, *, now: float) -> bytes:
         """The document of a batch delete, each of whose keys was allowed. The same bytes are sent."""
-        document = await exchange.read_body(MAX_DOCUMENT_BYTES)
+        declared_bytes = call.body_bytes if isinstance(call, ObjectCall) else None
+        document = await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=declared_bytes)
         self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
         return document
 

@@ -12,11 +12,15 @@ from tests.security.recording_upstream import RecordingUpstream
 LIMIT_SECONDS = 6.0
 """Within this an answer must be there or the connection closed."""
 SETTLE_SECONDS = 0.04
-"""How long is waited after an answer for anything that should not have been sent upstream."""
 
 
-async def attack(port: int, upstream: RecordingUpstream, recipe: Recipe) -> Observed:
-    """Send one case on a connection of its own."""
+async def attack(
+    port: int, upstream: RecordingUpstream, recipe: Recipe, *, settle_seconds: float = SETTLE_SECONDS
+) -> Observed:
+    """Send one case on a connection of its own.
+
+    `settle_seconds` is how long is waited after the answer for anything that should not have been sent upstream.
+    """
     before = len(upstream.requests)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     sender = asyncio.create_task(_send(writer, recipe))
@@ -27,7 +31,7 @@ async def attack(port: int, upstream: RecordingUpstream, recipe: Recipe) -> Obse
         raw, pending = b"", True
     sender.cancel()
     await asyncio.gather(sender, return_exceptions=True)
-    await asyncio.sleep(SETTLE_SECONDS)
+    await asyncio.sleep(settle_seconds)
     writer.close()
     status = int(raw[9:12]) if re.match(rb"HTTP/1\.1 \d{3} ", raw) else None
     return Observed(status, raw, pending, tuple(upstream.requests[before:]))
