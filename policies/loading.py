@@ -48,8 +48,13 @@ class PolicySet:
         return self._engine.statements
 
     def decide(self, request: AccessRequest) -> Decision:
-        """The verdict and its explanation. Pure: equal requests get equal decisions."""
-        return self._engine.decide(request)
+        """The verdict and its explanation. Pure: equal requests get equal decisions.
+
+        What the caller's session leaves out is taken away here, so that nobody who asks can forget it.
+        """
+        decision = self._engine.decide(request)
+        narrowing = request.caller.narrowing
+        return decision if narrowing is None else narrowing.narrow(decision, request)
 
     def run_tests(self) -> list[TestOutcome]:
         """Every document's tests, judged by the whole set."""

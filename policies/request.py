@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from cos.byte_range import ByteRange
 from cos.conditions import CopyConditions
 from cos.values import Bucket, ObjectKey, PartNumber, Region, VersionId, appid_of
+from policies.decision import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,27 @@ class Resource:
         return appid_of(self.bucket) if self.bucket is not None else None
 
 
+class Narrows(Protocol):
+    """Takes away from what the documents grant; never adds to it."""
+
+    def narrow(self, granted: Decision, request: AccessRequest) -> Decision:
+        """The decision that is left."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated principal (`team:media`) and the key that proved it."""
+    """The authenticated principal (`team:media`) and the key that proved it.
+
+    Of a session, `parent` names what it was issued for, and `narrowing` is its own policy, if it has one.
+    """
 
     principal: str
     access_key_id: str
     labels: tuple[tuple[str, str], ...] = ()
     address: str | None = None
+    parent: str | None = None
+    narrowing: Narrows | None = None
 
 
 @dataclass(frozen=True, slots=True)
