@@ -344,3 +344,17 @@ async def test_every_error_has_what_sdks_look_for() -> None:
 async def test_a_head_that_is_refused_has_no_body() -> None:
     answer = await Bench().ask("HEAD", "/admin/x")
     assert (answer.status, answer.body) == (403, b"")
+
+
+async def test_an_unexpected_failure_refuses_and_sends_nothing() -> None:
+    class FailingKeys:
+        def find(self, access_key_id: str) -> AccessKey | None:
+            raise RuntimeError("a fault nobody thought of")
+
+    bench = Bench()
+    bench.pipeline._authenticator._keys = FailingKeys()
+    answer = await bench.copy_part()
+    assert (answer.status, answer.element("Code")) == (500, "InternalError")
+    assert b"nobody thought of" not in answer.body
+    assert bench.credentials.opened == 0
+    assert bench.upstream.requests == []
