@@ -42,6 +42,7 @@ ERRORS: dict[str, ErrorSpec] = {
     "MalformedPOSTRequest": ErrorSpec(400, "The body of the POST request is not well-formed form data."),
     "MalformedTrailerError": ErrorSpec(400, "The trailer of the request body is not well-formed."),
     "MalformedXML": ErrorSpec(400, "The XML you provided was not well-formed."),
+    "MaxPostPreDataLengthExceededError": ErrorSpec(400, "The fields that precede the upload file are too large."),
     "MissingRequestBodyError": ErrorSpec(400, "The request body is missing."),
     "RequestTimeout": ErrorSpec(400, "The request body was not received in time."),
     "SSEContentNotSupported": ErrorSpec(400, "The server-side encryption parameters are not supported."),

@@ -24,6 +24,8 @@ class Body(StrEnum):
     """Relayed as it comes, never held."""
     DOCUMENT = "document"
     """A bounded document (XML or JSON) that is read whole; relayed as the same bytes."""
+    FORM = "form"
+    """A form that carries its own signature and one file; what it asks for is a PUT Object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ _operation("GetBucket", "GET", B, (), (*_LIST, "marker", "max-keys", "list-type"
 _operation("GetBucketObjectVersions", "GET", B, ["versions"], (*_LIST, "key-marker", "version-id-marker", "max-keys"))
 _operation("ListMultipartUploads", "GET", B, ["uploads"], _LIST_UPLOADS)
 _operation("DeleteMultipleObjects", "POST", B, ["delete"], body=Body.DOCUMENT)
+_operation("PostObject", "POST", B, body=Body.FORM)
 _operation("GetBucketLocation", "GET", B, ["location"])
 _operation("GetBucketVersioning", "GET", B, ["versioning"])
 _operation("PutBucketVersioning", "PUT", B, ["versioning"], body=Body.DOCUMENT)
@@ -147,6 +150,7 @@ _operation("GetObject", "GET", O, (), (*_RESPONSE, "versionId"))
 _operation("HeadObject", "HEAD", O, (), (*_RESPONSE, "versionId"))
 _operation("DeleteObject", "DELETE", O, (), ("versionId",))
 _operation("OptionsObject", "OPTIONS", O)
+_operation("OptionsBucket", "OPTIONS", B)
 _operation("AppendObject", "POST", O, ["append", "position"], (), body=Body.STREAM)
 _operation("InitiateMultipartUpload", "POST", O, ["uploads"])
 _operation("UploadPart", "PUT", O, ["partNumber", "uploadId"], (), body=Body.STREAM)
@@ -178,7 +182,9 @@ def find_operation(request: Request, level: Level) -> Operation:
 
     Raises COSError(InvalidArgument, MethodNotAllowed, NotImplemented).
     """
-    names = [name for name, _ in request.target.query if name not in SIGNATURE_PARAMETERS]
+    # A preflight carries the query of the request that is to follow; COS answers for the object whatever it says.
+    query = request.target.query if request.method != "OPTIONS" else ()
+    names = [name for name, _ in query if name not in SIGNATURE_PARAMETERS]
     words = _SUBRESOURCE_WORDS[level]
     subresource = frozenset(name for name in names if name in words)
     copies = b"x-cos-copy-source" in request.headers or b"x-amz-copy-source" in request.headers

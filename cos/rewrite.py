@@ -91,6 +91,8 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
         host = cos_host(address.bucket, region)
     path = b"/" if address.level is not Level.OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
     query = tuple(parameter for parameter in request.target.query if parameter.name not in SIGNATURE_PARAMETERS)
+    if request.method == "OPTIONS":
+        query = ()
     target = render_path(path)
     if query:
         target += b"?" + render_query(query)

@@ -31,7 +31,7 @@ from emulator.seed import seed
 from emulator.settings import EmulatorSettings
 from emulator.store import MemoryStore, Store
 
-UNSIGNED_OPERATIONS = frozenset({"OptionsObject"})
+UNSIGNED_OPERATIONS = frozenset({"OptionsObject", "OptionsBucket"})
 """What browsers send without a signature."""
 
 

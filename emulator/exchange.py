@@ -24,7 +24,7 @@ T = TypeVar("T")
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 READABLE_WHEN_SHARED = frozenset(
-    {"GetBucket", "GetBucketLocation", "GetObject", "HeadBucket", "HeadObject", "OptionsObject"}
+    {"GetBucket", "GetBucketLocation", "GetObject", "HeadBucket", "HeadObject", "OptionsBucket", "OptionsObject"}
 )
 """What an account may do in a bucket of another account that is shared with it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from cos.errors import COSError
 from cos.operations import OPERATIONS
 from emulator.appending import append_object
 from emulator.archives import post_object_restore
@@ -30,6 +31,12 @@ Handler = Callable[[Exchange], Awaitable[Response]]
 COMPLETE = "CompleteMultipartUpload"
 """Handled by the emulator itself, which knows how long it takes."""
 
+
+async def not_offered(exchange: Exchange) -> Response:
+    """Raises COSError(NotImplemented)."""
+    raise COSError("NotImplemented", f"Expected another operation than {exchange.operation.name}.")
+
+
 HANDLERS: dict[str, Handler] = {
     "GetService": get_service,
     "PutBucket": put_bucket,
@@ -42,12 +49,14 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketObjectVersions": get_bucket_object_versions,
     "ListMultipartUploads": list_multipart_uploads,
     "DeleteMultipleObjects": delete_multiple_objects,
+    "PostObject": not_offered,
     "PutObject": put_object,
     "PutObjectCopy": put_object_copy,
     "GetObject": get_object,
     "HeadObject": head_object,
     "DeleteObject": delete_object,
     "OptionsObject": options_object,
+    "OptionsBucket": options_object,
     "AppendObject": append_object,
     "PostObjectRestore": post_object_restore,
     "InitiateMultipartUpload": initiate_multipart_upload,

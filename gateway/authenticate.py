@@ -7,11 +7,13 @@ anything about a key. An unknown key costs the same work as a known one (threat 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from cos.address import Level
 from cos.errors import COSError
+from cos.forms import FormClaim, verify_form
 from cos.framing import is_aws_chunked
 from cos.operations import Operation
 from cos.payload import PayloadReader, open_payload
@@ -32,6 +34,9 @@ from policies.request import Caller
 
 _NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs time"), principal="")
 
+ANONYMOUS = "anonymous"
+"""The principal of requests that need no key. It may do what a policy grants to it by this name, and no more."""
+
 
 class Authenticator:
     """Proves a request's claim against the keys this gateway issued."""
@@ -48,10 +53,30 @@ class Authenticator:
         `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
         RequestTimeTooSkewed) and ports.Sealed.
         """
+        key = self._prove(
+            claim,
+            lambda secret: verify(request, claim, secret, sign_keys=self._sign_keys),
+            now=now,
+            client_address=client_address,
+        )
+        check_coverage(request, claim, level=level)
+        return self._admit(key, claim, now=now, client_address=client_address)
+
+    def authenticate_form(self, form_claim: FormClaim, *, now: float, client_address: str) -> Caller:
+        """The caller who signed a form's policy; what the policy covers is judged when the form is read.
+
+        `now` is in Unix seconds. Raises as `authenticate`.
+        """
+        claim = form_claim.claim
+        key = self._prove(claim, lambda secret: verify_form(form_claim, secret), now=now, client_address=client_address)
+        return self._admit(key, claim, now=now, client_address=client_address)
+
+    def _prove(self, claim: Claim, verify_with: Callable[[str], None], *, now: float, client_address: str) -> AccessKey:
+        """The key whose secret made the signature; `verify_with` is given a secret and raises COSError."""
         key = self._keys.find(claim.access_key_id)
         known = key or _NOBODY
         try:
-            verify(request, claim, known.secret.reveal(), sign_keys=self._sign_keys)
+            verify_with(known.secret.reveal())
         except COSError as error:
             if error.code == "SignatureDoesNotMatch":
                 if self._failed.are_too_many(client_address, now=now):
@@ -61,7 +86,9 @@ class Authenticator:
             raise
         if key is None:
             raise COSError("InvalidAccessKeyId")
-        check_coverage(request, claim, level=level)
+        return key
+
+    def _admit(self, key: AccessKey, claim: Claim, *, now: float, client_address: str) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
         return Caller(
@@ -70,6 +97,15 @@ class Authenticator:
             labels=tuple(sorted(key.labels.items())),
             address=client_address or None,
         )
+
+    def preflight(self, request: Request, *, client_address: str) -> Caller | None:
+        """Who asks a browser's preflight question, which cannot be signed: nobody, by the name of ANONYMOUS.
+
+        None for every other request. A signature in the query is that of the request to follow.
+        """
+        if request.method != "OPTIONS" or b"authorization" in request.headers:
+            return None
+        return Caller(principal=ANONYMOUS, access_key_id="", address=client_address or None)
 
     def open_payload(self, request: Request, operation: Operation, claim: Claim) -> PayloadReader | None:
         """What the body of an authenticated request must keep; None when it promised nothing but its framing.

@@ -11,6 +11,7 @@ from typing import Any
 from cos.address import Address
 from cos.byte_range import render_byte_range
 from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.forms import FormUpload
 from cos.operations import Operation
 from cos.request import Request
 from gateway.identifiers import new_decision_id
@@ -35,6 +36,7 @@ class Context:
     decision: Decision | None = None
     decision_id: str | None = None
     error_code: str | None = None
+    form: FormUpload | None = None
     upstream_status: int | None = None
     upstream_request_id: str | None = None
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Protocol
 
 from cos.errors import COSError
-from cos.payload import PayloadReader
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -21,6 +20,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 class ClientGone(Exception):
     """The client closed the connection before the exchange was over."""
+
+
+class BodyReader(Protocol):
+    """Takes a body off its encoding and holds it to its promises: a `PayloadReader`, or the file of a form."""
+
+    def feed(self, piece: bytes, /) -> bytes:
+        """The content in the next piece. Raises COSError."""
+        ...
+
+    def finish(self) -> None:
+        """The body has ended: raises COSError when a promise was not kept."""
+        ...
 
 
 class Exchange:
@@ -32,6 +43,8 @@ class Exchange:
 
     __slots__ = (
         "_abort",
+        "_ended",
+        "_pushed_back",
         "_receive",
         "_send",
         "bytes_in",
@@ -57,7 +70,9 @@ class Exchange:
         self.client_address: str = client[0] if client else ""
         self.request_id = request_id
         self.started = time.monotonic()
-        self.payload: PayloadReader | None = None
+        self.payload: BodyReader | None = None
+        self._pushed_back = b""
+        self._ended = False
         self.bytes_in = 0
         self.bytes_out = 0
         self.status: int | None = None
@@ -85,17 +100,23 @@ class Exchange:
         if held:
             yield held
 
+    def push_back(self, piece: bytes) -> None:
+        """Make `piece`, which was read too far, the next of the body."""
+        self._pushed_back = piece
+
     async def _received(self) -> AsyncIterator[bytes]:
-        while True:
+        piece, self._pushed_back = self._pushed_back, b""
+        if piece:
+            yield piece
+        while not self._ended:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            piece: bytes = message.get("body", b"")
+            self._ended = not message.get("more_body", False)
+            piece = message.get("body", b"")
             if piece:
                 self.bytes_in += len(piece)
                 yield piece
-            if not message.get("more_body", False):
-                return
 
     async def read_body(self, max_bytes: int, *, declared_bytes: int | None = None) -> bytes:
         """A small body whole. One that declares to be too large is not read at all.

@@ -28,6 +28,7 @@ from gateway.authorize import Authorizer
 from gateway.context import Context
 from gateway.errors import as_cos_error, error_body, error_headers
 from gateway.exchange import ClientGone, Exchange
+from gateway.form_upload import admit_form
 from gateway.forward import Forwarder
 from gateway.limits import InFlight
 from gateway.ports import AuditLog, AuditUnavailable, PortError
@@ -98,14 +99,19 @@ class Pipeline:
         operation = context.operation = find_operation(request, address.level)
 
         # 4  The signature says who claims to be calling, and what it covers …
-        claim = read_claim(request)
-
         # 5  … and is proved, or nothing further happens.
-        caller = context.caller = self._authenticator.authenticate(
-            request, address.level, claim, now=now, client_address=exchange.client_address
-        )
-
-        exchange.payload = self._authenticator.open_payload(request, operation, claim)
+        if operation.body is Body.FORM:
+            caller, form = await admit_form(exchange, request, address, self._authenticator, now=now)
+            context.caller, context.form = caller, form
+            request, address = context.request, context.address = form.request, form.address
+        elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
+            caller = context.caller = anybody
+        else:
+            claim = read_claim(request)
+            caller = context.caller = self._authenticator.authenticate(
+                request, address.level, claim, now=now, client_address=exchange.client_address
+            )
+            exchange.payload = self._authenticator.open_payload(request, operation, claim)
 
         # 6  Only so much at once, in all and for one principal.
         with self._in_flight.admit(caller.principal):
@@ -163,7 +169,7 @@ class Pipeline:
         if not isinstance(call, ObjectCall) or call.body_bytes == 0:
             # Even nothing may have been promised: the hash of it, or a last chunk and its trailer.
             return await exchange.read_body(0) if exchange.payload is not None else b""
-        if call.operation.body is Body.STREAM:
+        if call.operation.body in (Body.STREAM, Body.FORM):
             return exchange.body()
         return await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=call.body_bytes)
 

@@ -16,6 +16,7 @@ from cos.operations import Operation
 from cos.xml import parse_error, read_root_tag
 from gateway.context import Context
 from gateway.exchange import Exchange
+from gateway.form_upload import render_form_answer
 from gateway.ports import UpstreamBroken, UpstreamResponse
 
 MAX_JUDGED_BYTES = 64 * 1024
@@ -63,6 +64,10 @@ class Relay:
             await self._relay_error(context, response, headers, exchange)
         elif response.status == 200 and operation.name in RESULT_ROOTS:
             await self._relay_result(context, operation, response, headers, exchange)
+        elif context.form is not None:
+            status, headers, body = render_form_answer(context.form, headers)
+            await exchange.start(status, headers)
+            await exchange.finish(body)
         else:
             await exchange.start(response.status, headers)
             async for piece in response.stream():

@@ -32,7 +32,7 @@ FIELDS = (
 
 _FIELD_NAMES = frozenset(FIELDS)
 _TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})", re.ASCII)
-_ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _PLAIN_LIST = re.compile(r"[a-z0-9._~-]+(?:;[a-z0-9._~-]+)*", re.ASCII)
 
@@ -77,13 +77,13 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
         raise _malformed("each of the seven fields of a signature once")
     if fields["q-sign-algorithm"] != "sha1":
         raise _malformed("q-sign-algorithm=sha1")
-    if _ACCESS_KEY_ID.fullmatch(fields["q-ak"]) is None:
+    if ACCESS_KEY_ID.fullmatch(fields["q-ak"]) is None:
         raise _malformed("q-ak to be 1 to 128 letters, digits, '.', '_' or '-'")
     if _SIGNATURE.fullmatch(fields["q-signature"]) is None:
         raise _malformed("q-signature to be 40 lower-case hexadecimal digits")
-    sign_window = _read_time("q-sign-time", fields["q-sign-time"])
+    sign_window = read_window("q-sign-time", fields["q-sign-time"])
     same = fields["q-key-time"] == fields["q-sign-time"]
-    key_window = sign_window if same else _read_time("q-key-time", fields["q-key-time"])
+    key_window = sign_window if same else read_window("q-key-time", fields["q-key-time"])
     if sign_window.start < key_window.start or sign_window.end > key_window.end:
         raise COSError("AccessDenied", "Expected q-sign-time to lie inside q-key-time.")
     return Claim(
@@ -98,7 +98,8 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
     )
 
 
-def _read_time(name: str, text: str) -> Window:
+def read_window(name: str, text: str) -> Window:
+    """`start;end` in Unix seconds; `name` is for the message. Raises COSError(InvalidArgument)."""
     match = _TIME.fullmatch(text)
     if match is None:
         raise _malformed(f"{name} to be start;end in Unix seconds")

@@ -51,7 +51,7 @@ def read_header_claim(request: Request, authorization: str) -> Claim:
     moment = request.headers.text(b"x-amz-date")
     if moment is None:
         raise _malformed("an x-amz-date header")
-    start = _read_moment(moment)
+    start = read_moment(moment)
     return _claim(
         request,
         Carrier.HEADER,
@@ -76,7 +76,7 @@ def read_query_claim(request: Request) -> Claim:
     if _required(given, "X-Amz-Algorithm") != ALGORITHM:
         raise _malformed(f"X-Amz-Algorithm={ALGORITHM}")
     moment = _required(given, "X-Amz-Date")
-    start = _read_moment(moment)
+    start = read_moment(moment)
     expires = _required(given, "X-Amz-Expires")
     if _EXPIRES.fullmatch(expires) is None or not 1 <= int(expires) <= MAX_EXPIRES_SECONDS:
         raise _malformed(f"X-Amz-Expires to be 1 to {MAX_EXPIRES_SECONDS} seconds")
@@ -110,14 +110,7 @@ def _claim(
     payload: str | None,
     token: str | None,
 ) -> Claim:
-    match = _CREDENTIAL.fullmatch(credential)
-    if match is None:
-        raise _malformed("a credential like <access key id>/<date>/<region>/s3/aws4_request")
-    scope = Scope(match["date"], match["region"], match["service"])
-    if scope.service != "s3":
-        raise _malformed("a credential for the service s3")
-    if scope.date != moment[:8]:
-        raise _malformed("a credential of the same date as the request")
+    access_key_id, scope = read_credential(credential, moment)
     if _SIGNATURE.fullmatch(signature) is None:
         raise _malformed("a signature of 64 lower-case hexadecimal digits")
     if payload is None:
@@ -130,7 +123,7 @@ def _claim(
         raise _malformed(f"x-amz-content-sha256 to be 64 hexadecimal digits or {UNSIGNED_PAYLOAD}")
     return Claim(
         carrier=carrier,
-        access_key_id=match["id"],
+        access_key_id=access_key_id,
         window=window,
         signed_headers=_read_list(signed_headers),
         signed_parameters=None,
@@ -138,6 +131,19 @@ def _claim(
         terms=SigV4Terms(moment, scope, payload),
         security_token=token or None,
     )
+
+
+def read_credential(text: str, moment: str) -> tuple[str, Scope]:
+    """The access key id and the scope of a credential used at `moment`. Raises COSError(InvalidArgument)."""
+    match = _CREDENTIAL.fullmatch(text)
+    if match is None:
+        raise _malformed("a credential like <access key id>/<date>/<region>/s3/aws4_request")
+    scope = Scope(match["date"], match["region"], match["service"])
+    if scope.service != "s3":
+        raise _malformed("a credential for the service s3")
+    if scope.date != moment[:8]:
+        raise _malformed("a credential of the same date as the request")
+    return match["id"], scope
 
 
 def _required(given: Mapping[str, str], name: str) -> str:
@@ -155,7 +161,8 @@ def _payload(request: Request, parameter: str | None) -> str | None:
     return header if header is not None else parameter
 
 
-def _read_moment(text: str) -> int:
+def read_moment(text: str) -> int:
+    """`20130524T000000Z` as Unix seconds. Raises COSError(InvalidArgument)."""
     match = _MOMENT.fullmatch(text)
     if match is not None:
         try:

@@ -30,6 +30,11 @@ statements:
     actions: ["cos:UploadPartCopy", "cos:PutObjectCopy"]
     source: {{bucket: "*", key: "*"}}
     destination: {{bucket: "*", key: "*"}}
+  - id: preflights
+    effect: allow
+    principals: ["anonymous"]
+    actions: ["cos:OptionsObject", "cos:OptionsBucket"]
+    resource: {{bucket: "*", key: "*"}}
 """
 """COS's own rules stay: they are built in."""
 
