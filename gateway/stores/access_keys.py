@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.ports import KeyState
 from gateway.stores.database import Store
 from gateway.stores.errors import RecordExists, RecordNotFound
-from gateway.stores.schema import access_keys
+from gateway.stores.schema import access_keys, key_uses
 
 ROWS_PER_PORTION = 200
 
@@ -104,6 +104,7 @@ class AccessKeyTable:
     async def delete(self, access_key_id: str) -> None:
         """Remove a key for good. Raises RecordNotFound."""
         async with self._database.write() as connection:
+            await connection.execute(delete(key_uses).where(key_uses.c.id == access_key_id))
             result = await connection.execute(delete(access_keys).where(access_keys.c.id == access_key_id))
             if result.rowcount == 0:
                 raise _not_found(access_key_id)

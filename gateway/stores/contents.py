@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gateway.stores.access_keys import AccessKeyRecord, select_access_keys
 from gateway.stores.database import Database
+from gateway.stores.revoked_sessions import select_revoked_sessions
 from gateway.stores.schema import revisions
 from gateway.stores.upstream_credentials import UpstreamCredentialRecord, select_upstream_credentials
 
@@ -20,6 +21,7 @@ class StoreContents:
     revision: int
     access_keys: Mapping[str, AccessKeyRecord]
     upstream_credentials: tuple[UpstreamCredentialRecord, ...]
+    revoked_sessions: frozenset[str] = frozenset()
 
 
 async def read_contents(database: Database, known: StoreContents | None = None) -> StoreContents:
@@ -31,4 +33,5 @@ async def read_contents(database: Database, known: StoreContents | None = None) 
             return known
         keys = await select_access_keys(connection)
         credentials = await select_upstream_credentials(connection)
-    return StoreContents(revision, {key.id: key for key in keys}, tuple(credentials))
+        revoked = await select_revoked_sessions(connection)
+    return StoreContents(revision, {key.id: key for key in keys}, tuple(credentials), revoked)

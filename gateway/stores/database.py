@@ -108,6 +108,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def measure(self) -> AsyncIterator[AsyncConnection]:
+        """As `write`, for what is only measured: no running gateway reads its store anew because of it."""
+        async with self._begin(self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Several reads and writes as one change: committed when the block ends, undone by an exception.
 

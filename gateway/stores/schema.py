@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from gateway.ports import StoreUnavailable
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration; a test compares it with the migrations themselves."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -98,6 +98,21 @@ idempotency_keys = Table(
     Column("target", String(128), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+revoked_sessions = Table(
+    "revoked_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("revoked_at", BigInteger, nullable=False),
+    Column("forget_at", BigInteger, nullable=False),
+)
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("used_at", BigInteger, nullable=False),
 )
 
 _alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
