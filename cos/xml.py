@@ -26,6 +26,11 @@ MAX_ELEMENTS = 50_000
 
 _DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
 _WHITE_SPACE = b" \t\r\n"
+_PLAIN_START = re.compile(
+    rb"[ \t\r\n]*(?:<\?xml version=(?:'1\.0'|\"1\.0\")(?: encoding=(?:'(?i:utf-8)'|\"(?i:utf-8)\"))? ?\?>[ \t\r\n]*)?"
+    rb'<(?P<root>[A-Za-z][A-Za-z0-9]*)(?: xmlns="[A-Za-z0-9:/.-]*")?>'
+)
+"""How COS's documents begin, in every spelling seen: no parser is needed to tell their root."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
 
@@ -82,6 +87,9 @@ def read_root_tag(body: bytes) -> str | None:
 
     White space before the document is allowed: COS keeps connections alive with it.
     """
+    plain = _PLAIN_START.match(body)
+    if plain is not None and b"\x00" not in body:
+        return plain["root"].decode("ascii")
     builder = _RootBuilder()
     with contextlib.suppress(ExpatError, COSError):
         builder.feed(body.lstrip(_WHITE_SPACE))

@@ -176,6 +176,8 @@ class UpstreamResponse(Protocol):
     status: int
     headers: list[tuple[bytes, bytes]]
     """Names lower-case, as received otherwise; framing headers included."""
+    whole_body: bytes | None
+    """The body when all of it came together with the head; None: read it from `stream`."""
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body without transfer coding, never decompressed. Raises UpstreamTimeout, UpstreamBroken."""

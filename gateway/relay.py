@@ -110,6 +110,11 @@ class Relay:
         After `hold_seconds` the client must hear something or it gives up: what has come so far (keep-alive
         white space) is relayed, and the rest as it comes. An error can then only be audited.
         """
+        if response.whole_body is not None:
+            if len(response.whole_body) > MAX_JUDGED_BYTES:
+                raise COSError("BadGateway", "The upstream's result is larger than any result is.")
+            await self._relay_whole_result(context, operation, response.whole_body.lstrip(), headers, exchange)
+            return
         stream = response.stream()
         held = bytearray()
         loop = asyncio.get_running_loop()
@@ -159,7 +164,8 @@ class Relay:
         headers: list[tuple[bytes, bytes]],
         exchange: Exchange,
     ) -> None:
-        error = parse_error(body)
+        root = read_root_tag(body)
+        error = parse_error(body) if root == "Error" else None
         if error is not None:
             if error.code in _OUR_OWN:
                 raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
@@ -168,7 +174,7 @@ class Relay:
             await exchange.start(spec.status if spec is not None else 500, _with_length(headers, len(body)))
             await exchange.finish(body)
             return
-        if read_root_tag(body) != RESULT_ROOTS[operation.name]:
+        if root != RESULT_ROOTS[operation.name]:
             raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
         await exchange.start(200, _with_length(headers, len(body)))
         await exchange.finish(body)

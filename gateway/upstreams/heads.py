@@ -20,6 +20,7 @@ MAX_HEAD_BYTES = 64 * 1024
 HEAD_END = b"\r\n\r\n"
 STATUS_LINE_START = b"HTTP/1."
 
+_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\x00[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 _METHOD = re.compile(rb"[A-Z]{1,20}")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -55,15 +56,29 @@ def render_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, byt
         raise HeadError(f"Expected a method of capital letters, got {method[:20]!r}.")
     if _TARGET.fullmatch(target) is None:
         raise HeadError("Expected a request target of visible ASCII.")
-    parts = [method, b" ", target, b" HTTP/1.1\r\n"]
-    for name, value in headers:
+    fields = tuple(headers)
+    _check_fields(fields)
+    lines = [b"%b: %b\r\n" % field for field in fields]
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines))
+
+
+def _check_fields(fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    """All at once, joined by what neither a name nor a value may hold; one by one only to say which is wrong."""
+    names = b"\x00".join([name for name, _ in fields])
+    values = b"\x00".join([value for _, value in fields])
+    nuls = max(0, len(fields) - 1)
+    if (
+        names.count(b"\x00") == values.count(b"\x00") == nuls
+        and b"\r" not in values
+        and b"\n" not in values
+        and (not fields or _NAMES.fullmatch(names) is not None)
+    ):
+        return
+    for name, value in fields:
         if _NAME.fullmatch(name) is None:
             raise HeadError(f"Expected a header name, got {name[:40]!r}.")
         if _VALUE.fullmatch(value) is None:
             raise HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    return b"".join(parts)
 
 
 def read_request_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:

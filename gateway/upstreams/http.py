@@ -1,5 +1,6 @@
 """The port to COS over any httpx transport: a signed request becomes an `httpx.Request` and goes as it is.
 
+Our own transport takes the bytes as they are (`NativeTransport.send`); any other is given an `httpx.Request`.
 The transport is called directly, without `httpx.AsyncClient`: a client adds headers, normalises paths, follows
 redirects, keeps cookies and reads proxies from the environment, and none of that may happen to a signed
 request. httpx is imported in this folder and nowhere else.
@@ -10,16 +11,18 @@ Source: threat model C10, C11.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never, cast
 
 import httpx
 
 from cos.rewrite import UpstreamRequest
-from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from gateway.upstreams.settings import TransportKind, UpstreamSettings
+from gateway.ports import UpstreamBroken, UpstreamError, UpstreamResponse, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstreams.pool import Origin
+from gateway.upstreams.settings import Timeouts, TransportKind, UpstreamSettings
 from gateway.upstreams.stock import StockTransport
-from gateway.upstreams.transport import NativeTransport, RequestBody
+from gateway.upstreams.transport import DEFAULT_PORTS, NativeTransport, RequestBody
 
 
 class HttpUpstream:
@@ -28,7 +31,13 @@ class HttpUpstream:
     def __init__(self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """`transport` is the one the settings name unless given. Raises ValueError for an unusable endpoint."""
         self._transport = build_transport(settings) if transport is None else transport
-        self._endpoint = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
+        self._timeouts = settings.timeouts
+        self._endpoint = url = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
+        self._fixed_origin = (
+            None
+            if url is None
+            else Origin(url.host, url.port or DEFAULT_PORTS[url.scheme], url.host if url.scheme == "https" else None)
+        )
 
     async def send(
         self,
@@ -36,15 +45,25 @@ class HttpUpstream:
         body: AsyncIterator[bytes] | bytes,
         *,
         response_timeout_seconds: float | None = None,
-    ) -> HttpUpstreamResponse:
+    ) -> UpstreamResponse:
+        fields = [(b"host", request.host.encode("ascii")), *request.headers]
+        if isinstance(self._transport, NativeTransport):
+            return await self._transport.send(
+                self._find_origin(request.host),
+                request.method.encode("ascii"),
+                request.target,
+                fields,
+                body,
+                timeouts=_with_response_timeout(self._timeouts, response_timeout_seconds),
+            )
         extensions: dict[str, object] = {"target": request.target, "sni_hostname": _read_name(request.host)}
         if response_timeout_seconds is not None:
             extensions["timeout"] = {"response": response_timeout_seconds}
         try:
             outgoing = httpx.Request(
                 request.method,
-                self._endpoint or _build_url(request.host),
-                headers=[(b"host", request.host.encode("ascii")), *request.headers],
+                self._endpoint or httpx.URL(f"https://{request.host}"),
+                headers=fields,
                 stream=RequestBody(body),
                 extensions=extensions,
             )
@@ -55,14 +74,22 @@ class HttpUpstream:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
+    def _find_origin(self, host: str) -> Origin:
+        """Where a request to this host connects to, and the TLS name it asks for."""
+        fixed = self._fixed_origin
+        if fixed is None:
+            return _read_origin(host)
+        return fixed if fixed.server_name is None else fixed._replace(server_name=_read_name(host))
+
 
 class HttpUpstreamResponse:
     """A response whose head is here; implements `gateway.ports.UpstreamResponse`."""
 
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_response", "headers", "status", "whole_body")
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
+        self.whole_body: bytes | None = None
         self.status = response.status_code
         self.headers = [(name.lower(), value) for name, value in response.headers.raw]
 
@@ -102,8 +129,14 @@ def _read_endpoint(endpoint: str) -> httpx.URL:
 
 
 @lru_cache(maxsize=1024)
-def _build_url(host: str) -> httpx.URL:
-    return httpx.URL(f"https://{host}")
+def _read_origin(host: str) -> Origin:
+    url = httpx.URL(f"https://{host}")
+    return Origin(url.host, url.port or DEFAULT_PORTS["https"], _read_name(host))
+
+
+@lru_cache(maxsize=16)
+def _with_response_timeout(timeouts: Timeouts, seconds: float | None) -> Timeouts:
+    return timeouts if seconds is None else replace(timeouts, response_seconds=seconds)
 
 
 def _read_name(host: str) -> str:

@@ -17,7 +17,7 @@ Exceptions are httpx's, each raised from the port's error that tells whether a b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import cast
 
 import httpx
@@ -29,7 +29,7 @@ from gateway.upstreams.heads import HeadError, ResponseHead, read_request_length
 from gateway.upstreams.pool import NoFreeConnection, Origin, Pool
 from gateway.upstreams.settings import Timeouts, UpstreamSettings, tls_context
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -56,32 +56,58 @@ class NativeTransport(httpx.AsyncBaseTransport):
         self._timeouts = settings.timeouts
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        timeouts = read_timeouts(request.extensions.get("timeout"), self._timeouts)
+        """The same request and response as `send`, in httpx's words."""
         try:
-            connection, head = await self._send(request, timeouts)
+            response = await self.send(
+                _read_origin(request),
+                request.method.encode("ascii"),
+                request.extensions.get("target", request.url.raw_path),
+                request.headers.raw,
+                _read_body(request),
+                timeouts=read_timeouts(request.extensions.get("timeout"), self._timeouts),
+            )
         except UpstreamError as exc:
             raise _translate(exc) from exc
+        return httpx.Response(response.status, headers=response.headers, stream=_ResponseBody(response))
+
+    async def send(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        fields: Sequence[tuple[bytes, bytes]],
+        body: AsyncIterator[bytes] | bytes,
+        *,
+        timeouts: Timeouts,
+    ) -> NativeResponse:
+        """Send one request with exactly these bytes; without httpx's objects, which cost more than the sending.
+
+        Raises UpstreamError.
+        """
+        try:
+            head = render_head(method, target, fields)
+            length = read_request_length((name.lower(), value) for name, value in fields)
         except HeadError as exc:
-            refusal = UpstreamError(str(exc), sent=False)
-            raise _translate(refusal) from refusal
+            raise UpstreamError(str(exc), sent=False) from exc
+        connection, received = await self._exchange(origin, method, head, body, length, timeouts)
         whole = connection.take_whole_body()
-        if whole is None:
-            stream: httpx.AsyncByteStream = _ResponseBody(self._pool, connection, timeouts.read_seconds)
-        else:
+        if whole is not None:
             self._pool.release(connection)
-            stream = RequestBody(whole)
-        return httpx.Response(head.status, headers=head.headers, stream=stream)
+            return NativeResponse(received, whole)
+        return NativeResponse(received, None, self._pool, connection, timeouts.read_seconds)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
-    async def _send(self, request: httpx.Request, timeouts: Timeouts) -> tuple[Connection, ResponseHead]:
-        origin = _read_origin(request)
-        method = request.method.encode("ascii")
-        fields = request.headers.raw
-        head = render_head(method, request.extensions.get("target", request.url.raw_path), fields)
-        length = read_request_length((name.lower(), value) for name, value in fields)
-        body = _read_body(request)
+    async def _exchange(
+        self,
+        origin: Origin,
+        method: bytes,
+        head: bytes,
+        body: AsyncIterator[bytes] | bytes,
+        length: int | None,
+        timeouts: Timeouts,
+    ) -> tuple[Connection, ResponseHead]:
         replayable = isinstance(body, bytes) and method != b"POST"
         while True:
             connection = await self._pool.acquire(
@@ -99,20 +125,34 @@ class NativeTransport(httpx.AsyncBaseTransport):
                 replayable = False
 
 
-class _ResponseBody(httpx.AsyncByteStream):
-    """A response body still on its way. The connection goes back when it is read or closed."""
+class NativeResponse:
+    """A response whose head is here; implements `gateway.ports.UpstreamResponse`.
 
-    def __init__(self, pool: Pool, connection: Connection, read_seconds: float) -> None:
+    Without a whole body, it holds the connection that the rest comes from until it is read or closed.
+    """
+
+    __slots__ = ("_connection", "_pool", "_read_seconds", "headers", "status", "whole_body")
+
+    def __init__(
+        self,
+        head: ResponseHead,
+        whole_body: bytes | None,
+        pool: Pool | None = None,
+        connection: Connection | None = None,
+        read_seconds: float = 0.0,
+    ) -> None:
+        self.status = head.status
+        self.headers = head.headers
+        self.whole_body = whole_body
         self._pool = pool
-        self._connection: Connection | None = connection
+        self._connection = connection
         self._read_seconds = read_seconds
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncIterator[bytes]:
+        if self.whole_body:
+            yield self.whole_body
         while self._connection is not None:
-            try:
-                piece = await self._connection.read(self._read_seconds)
-            except UpstreamError as exc:
-                raise _translate(exc) from exc
+            piece = await self._connection.read(self._read_seconds)
             if not piece:
                 break
             yield piece
@@ -120,8 +160,25 @@ class _ResponseBody(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and self._pool is not None:
             self._pool.release(connection)
+
+
+class _ResponseBody(httpx.AsyncByteStream):
+    """The body of a response, for httpx."""
+
+    def __init__(self, response: NativeResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._response.stream():
+                yield piece
+        except UpstreamError as exc:
+            raise _translate(exc) from exc
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
 
 
 def _read_body(request: httpx.Request) -> AsyncIterator[bytes] | bytes:
@@ -134,7 +191,7 @@ def _read_body(request: httpx.Request) -> AsyncIterator[bytes] | bytes:
 def _read_origin(request: httpx.Request) -> Origin:
     url = request.url
     tls = url.scheme == "https"
-    port = url.port or _DEFAULT_PORTS[url.scheme]
+    port = url.port or DEFAULT_PORTS[url.scheme]
     return Origin(url.host, port, request.extensions.get("sni_hostname", url.host) if tls else None)
 
 

@@ -218,3 +218,25 @@ def test_all_five_elements_of_an_error_are_read() -> None:
 )
 def test_root_tag_of_a_damaged_document(body: bytes, tag: str | None) -> None:
     assert read_root_tag(body) == tag
+
+
+@pytest.mark.parametrize(
+    ("body", "tag"),
+    [
+        (b"<CopyPartResult><ETag>e</ETag></CopyPartResult>", "CopyPartResult"),
+        (b" \r\n<?xml version='1.0' encoding='utf-8' ?>\n<Error>", "Error"),
+        (b'<?xml version="1.0" encoding="UTF-8"?><A xmlns="http://s3.amazonaws.com/doc/2006-03-01/">', "A"),
+        (b"<?xml version='1.0'?>\n\n<A>", "A"),
+        (b"<A b='c'>", "A"),
+        (b"<!-- c --><A>", "A"),
+        (b"<A\xff>", None),
+        (b"<?xml version='1.0' encoding='utf-16'?><A>", None),
+        (b"<A>\x00", None),
+        (b"x<A>", None),
+        (b"<!DOCTYPE A><A>", None),
+        (b"<1>", None),
+        (b"", None),
+    ],
+)
+def test_the_root_is_told_without_a_parser_only_where_a_parser_would_agree(body: bytes, tag: str | None) -> None:
+    assert read_root_tag(body) == tag

@@ -138,6 +138,7 @@ class ScriptedResponse:
     pieces: Iterable[bytes | Exception | float] = (COPY_RESULT,)
     """Bytes are sent, a number is a wait in seconds, an exception is raised."""
     closed: bool = False
+    whole_body: bytes | None = None
 
     async def stream(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:
