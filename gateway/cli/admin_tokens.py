@@ -14,7 +14,7 @@ from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json
 if TYPE_CHECKING:
     from gateway.credentials.views import AdminTokenView
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and withdraw tokens for the admin API.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and withdraw tokens for the admin API.")
 
 
 class RoleName(StrEnum):

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.output import REFUSED, ConfigOption, JsonOption, Refusal, reported, say, say_json
 
-app = typer.Typer(no_args_is_help=True, help="Search the audit log.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Search the audit log.")
 
 IDS = ("decision_id", "request_id", "upstream_request_id")
 

@@ -6,7 +6,9 @@ import typer
 
 from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json
 
-app = typer.Typer(no_args_is_help=True, help="Show the settings in effect, or the schema of the file.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Show the settings in effect, or the schema of the file."
+)
 
 
 @app.command()

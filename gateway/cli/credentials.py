@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.credentials.views import CredentialVersionView, CredentialView
     from gateway.secret import Secret
 
-app = typer.Typer(no_args_is_help=True, help="Keep the COS credentials the gateway signs with.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep the COS credentials the gateway signs with.")
 
 Name = Annotated[str, typer.Argument(help="How buckets refer to it.", show_default=False)]
 SecretId = Annotated[str, typer.Option("--secret-id", help="COS SecretId.", show_default=False)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PORTION = 200
 """Keys asked for at once; a page of the admin API."""
 
-app = typer.Typer(no_args_is_help=True, help="Issue, list, rotate and withdraw access keys.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Issue, list, rotate and withdraw access keys.")
 
 KeyId = Annotated[str, typer.Argument(help="Access key id.", show_default=False)]
 

@@ -12,7 +12,9 @@ from gateway.cli.output import ConfigOption, reported, say
 if TYPE_CHECKING:
     from gateway.cli.session import Session
 
-app = typer.Typer(no_args_is_help=True, help="Make and change the key that seals secrets in the store.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Make and change the key that seals secrets in the store."
+)
 
 
 @app.command()

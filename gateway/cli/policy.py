@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from policies.problems import DocumentError
     from policies.request import AccessRequest, Resource
 
-app = typer.Typer(no_args_is_help=True, help="Check, test and explain policy documents.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check, test and explain policy documents.")
 
 Paths = Annotated[
     list[Path] | None,
