@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from gateway.stores.errors import InvalidRecord
@@ -77,11 +77,14 @@ def parse_networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> datetime | None:
-    """An expiry with its time zone, in the future; cut to whole seconds. Raises InvalidRecord."""
+    """An expiry with its time zone, in the future; in UTC and cut to whole seconds. Raises InvalidRecord."""
     if expires_at is None:
         return None
     if expires_at.tzinfo is None:
         raise InvalidRecord("Expected an expiry with a time zone, got one without.")
     if expires_at <= now:
         raise InvalidRecord(f"Expected an expiry in the future, got {expires_at.isoformat()}.")
-    return expires_at.replace(microsecond=0)
+    try:
+        return expires_at.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise InvalidRecord(f"Expected an expiry before the year 10000, got {expires_at.isoformat()}.") from None
