@@ -1,8 +1,12 @@
 """The audit log: JSON lines in one append-only file, durable before anything is sent.
 
-Events that arrive while a write is under way are written and synced together (group commit), so that
-durability costs one sync per batch and never blocks the event loop. A line is whole or absent: a failed
-write is cut off again, and a torn last line of a killed process is closed and flagged at the next start.
+Events that arrive together are written together (group commit). With `sync` a thread writes and waits for the
+disk, and what arrives meanwhile is the next batch. Without, the lines only have to leave the process: the event
+loop hands them to the kernel itself once per turn, which costs less than asking a thread to. Should the kernel
+ever make it wait, the thread takes over for a while.
+
+A line is whole or absent: a failed write is cut off again, and a torn last line of a killed process is closed
+and flagged at the next start.
 
 Source: threat model C18; DESIGN §2 step 10.
 """
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +29,9 @@ from gateway.ports import AuditUnavailable
 
 MAX_WAITING_EVENTS = 20_000
 """Events held in memory while the file cannot be written. Beyond this new intents are refused."""
+SLOW_WRITE_SECONDS = 0.02
+"""A write by the event loop that takes this long is the last one for `SLOW_DISK_SECONDS`."""
+SLOW_DISK_SECONDS = 10.0
 
 
 class JsonLinesAuditLog:
@@ -40,6 +48,8 @@ class JsonLinesAuditLog:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
         self._waiting: list[tuple[bytes, asyncio.Future[None] | None]] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._flush_is_due = False
+        self._slow_until = 0.0
         self.failures = 0
         self.failing = False
         try:
@@ -66,6 +76,7 @@ class JsonLinesAuditLog:
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file."""
+        self._flush_now()
         while self._flushing is not None:
             await self._flushing
         self._executor.shutdown(wait=True)
@@ -74,8 +85,31 @@ class JsonLinesAuditLog:
     def _append(self, event: Mapping[str, Any], written: asyncio.Future[None] | None) -> None:
         line = self._encode({"time": datetime.now(UTC), **event}) + b"\n"
         self._waiting.append((line, written))
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        if self._flush_is_due or self._flushing is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._sync or time.monotonic() < self._slow_until:
+            self._flushing = loop.create_task(self._flush())
+        else:
+            # At the end of this turn of the loop, when the other requests of the turn have said theirs.
+            self._flush_is_due = True
+            loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        """Write what this turn of the loop brought, here and now."""
+        self._flush_is_due = False
+        if not self._waiting or self._flushing is not None:
+            return
+        batch, self._waiting = self._waiting, []
+        started = time.monotonic()
+        try:
+            self._write(b"".join([line for line, _ in batch]))
+        except OSError as error:
+            self._failed(batch, error)
+            return
+        if time.monotonic() - started >= SLOW_WRITE_SECONDS:
+            self._slow_until = time.monotonic() + SLOW_DISK_SECONDS
+        self._succeeded(batch)
 
     async def _flush(self) -> None:
         """Write batches until none is waiting or one fails; the next event starts over."""
@@ -88,12 +122,15 @@ class JsonLinesAuditLog:
                 except OSError as error:
                     self._failed(batch, error)
                     return
-                self.failing = False
-                for _, written in batch:
-                    if written is not None and not written.done():
-                        written.set_result(None)
+                self._succeeded(batch)
         finally:
             self._flushing = None
+
+    def _succeeded(self, batch: list[tuple[bytes, asyncio.Future[None] | None]]) -> None:
+        self.failing = False
+        for _, written in batch:
+            if written is not None and not written.done():
+                written.set_result(None)
 
     def _failed(self, batch: list[tuple[bytes, asyncio.Future[None] | None]], error: OSError) -> None:
         self.failures += 1

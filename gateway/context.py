@@ -39,6 +39,8 @@ class Context:
     form: FormUpload | None = None
     upstream_status: int | None = None
     upstream_request_id: str | None = None
+    intended: dict[str, Any] | None = None
+    """What the audited intent said; nothing in it changes afterwards."""
 
     @property
     def operation_name(self) -> str:

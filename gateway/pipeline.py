@@ -130,7 +130,8 @@ class Pipeline:
                 body = await self._body(exchange, call)
 
             # 10  The intent is durable, or nothing is sent.
-            await self._audit.record({"type": "intent", **context.described()})
+            context.intended = context.described()
+            await self._audit.record({"type": "intent", **context.intended})
 
             # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
             #             that is opened now, and sent.
@@ -196,7 +197,7 @@ class Pipeline:
         """One audit line of what became of it, one log line, the metrics."""
         event = {
             "type": "outcome",
-            **context.described(),
+            **(context.intended or context.described()),
             "result": result,
             "status": exchange.status,
             "code": context.error_code,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,32 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(AuditUnavailable, match="cannot open"):
         JsonLinesAuditLog(tmp_path / "file" / "audit.jsonl", sync=False)
+
+
+def fill(writer: int) -> None:
+    """Fill a pipe, so that the next write waits, as on a disk that cannot keep up."""
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+
+
+async def test_a_disk_that_makes_the_loop_wait_is_left_to_the_thread(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    descriptor, log._file = log._file, writer
+    fill(writer)
+    threading.Timer(0.2, os.read, (reader, 1 << 20)).start()
+    await log.record({"n": 0})
+    assert log._slow_until > time.monotonic()
+    fill(writer)
+    waiting = asyncio.create_task(log.record({"n": 1}))
+    await asyncio.sleep(0.05)
+    assert not waiting.done(), "the loop goes on while the thread waits"
+    os.read(reader, 1 << 20)
+    await waiting
+    log._file = descriptor
+    await log.aclose()
+    os.close(reader)
+    os.close(writer)
