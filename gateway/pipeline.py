@@ -78,7 +78,7 @@ class Pipeline:
         except PortError as failure:
             self._log.warning("port failed", request_id=context.request_id, reason=str(failure))
             if isinstance(failure, AuditUnavailable):
-                self._telemetry.audit_failures.inc()
+                self._telemetry.audit_refusals += 1
             result = await self._refuse(exchange, context, as_cos_error(failure))
         except Exception:  # noqa: BLE001  # the one place: whatever went wrong, the caller is refused and we know
             self._log.exception("unexpected failure", request_id=context.request_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from cos.address import Domains
 from cos.signing import WindowLimits
 from cos.values import Bucket, Region
+from gateway.access_log import AccessLog, JsonAccessLog, no_access_log, structured_access_log
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
@@ -27,7 +29,7 @@ from gateway.policy_files import PolicyFiles
 from gateway.ports import AccessKey, BucketRecord, PortError, UpstreamCredential
 from gateway.readiness import Check
 from gateway.relay import Relay
-from gateway.settings import Durability, Settings
+from gateway.settings import Durability, LogFormat, LogLevel, Settings
 from gateway.stores.buckets import ConfiguredBuckets
 from gateway.stores.database import Database
 from gateway.telemetry import Telemetry
@@ -90,7 +92,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         credentials.ensure_no_duplicates()
         upstream = HttpUpstream(_upstream_settings(settings))
         stack.push_async_callback(upstream.aclose)
-        telemetry = Telemetry()
+        in_flight = InFlight(
+            max_requests=settings.data.max_in_flight,
+            max_per_principal=settings.data.max_in_flight_per_principal,
+        )
+        telemetry = Telemetry(_access_log(settings, stack), in_flight=in_flight)
         forwarder = Forwarder(credentials, upstream)
         pipeline = Pipeline(
             domains=Domains(gateway=settings.data.domains),
@@ -98,10 +104,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             authorizer=Authorizer(
                 ConfiguredBuckets(bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
             ),
-            in_flight=InFlight(
-                max_requests=settings.data.max_in_flight,
-                max_per_principal=settings.data.max_in_flight_per_principal,
-            ),
+            in_flight=in_flight,
             audit=audit,
             forwarder=forwarder,
             relay=Relay(hold_seconds=settings.upstream.complete_hold_seconds),
@@ -131,6 +134,16 @@ def master_keys(settings: Settings) -> tuple[MasterKey, ...]:
     if settings.master_key.file is not None:
         return read_master_keys(settings.master_key.file)
     return ()
+
+
+def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog:
+    if settings.log.level not in (LogLevel.DEBUG, LogLevel.INFO):
+        return no_access_log
+    if settings.log.format is not LogFormat.JSON:
+        return structured_access_log
+    log = JsonAccessLog(sys.stderr.buffer)
+    stack.callback(log.close)
+    return log
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

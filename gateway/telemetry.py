@@ -9,82 +9,114 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.utils import floatToGoString
 
+from gateway.access_log import AccessLog, Answered, structured_access_log
 from gateway.context import Context
 from gateway.exchange import Exchange
+from gateway.limits import InFlight
 
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
-class Telemetry:
-    """The gateway's metrics and its access log."""
+class _Durations:
+    """How many requests took how long, by the buckets of `_DURATIONS_SECONDS` and one beyond."""
+
+    __slots__ = ("counts", "seconds")
 
     def __init__(self) -> None:
+        self.counts = [0] * (len(_DURATIONS_SECONDS) + 1)
+        self.seconds = 0.0
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative, as Prometheus has them."""
+        bounds = [*map(floatToGoString, _DURATIONS_SECONDS), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
+
+
+class Telemetry:
+    """The gateway's metrics and its access log.
+
+    Counts are plain numbers of the event loop and become metrics when they are asked for: prometheus-client's
+    own take a lock and cost as much as a signature.
+    """
+
+    def __init__(self, access_log: AccessLog = structured_access_log, *, in_flight: InFlight | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "cosgw_requests_total", "Requests answered.", ["operation", "status"], registry=self.registry
-        )
-        self.refusals = Counter(
-            "cosgw_refusals_total", "Requests the gateway itself refused.", ["code"], registry=self.registry
-        )
-        self.durations = Histogram(
-            "cosgw_request_seconds",
-            "Time from the request head to the end of the answer.",
-            ["operation"],
-            buckets=_DURATIONS_SECONDS,
-            registry=self.registry,
-        )
-        self.bytes_in = Counter("cosgw_request_body_bytes_total", "Body bytes received.", registry=self.registry)
-        self.bytes_out = Counter("cosgw_response_body_bytes_total", "Body bytes sent.", registry=self.registry)
-        self.in_flight = Gauge("cosgw_in_flight_requests", "Requests being handled.", registry=self.registry)
-        self.audit_failures = Counter(
-            "cosgw_audit_refusals_total", "Requests refused because no audit line could be written.",
-            registry=self.registry,
-        )  # fmt: skip
-        self._log = structlog.get_logger("gateway.access")
-        self._request_children: dict[tuple[str, int], Any] = {}
-        self._duration_children: dict[str, Any] = {}
+        self.registry.register(self)
+        self.audit_refusals = 0
+        self._access_log = access_log
+        self._in_flight = in_flight
+        self._requests: dict[tuple[str, int], int] = {}
+        self._refusals: dict[str, int] = {}
+        self._durations: dict[str, _Durations] = {}
+        self._bytes_in = self._bytes_out = 0
 
     def answered(self, context: Context, exchange: Exchange, *, result: str) -> None:
         """Count and log one finished exchange."""
         operation, status = context.operation_name, exchange.status or 0
         seconds = time.monotonic() - exchange.started
         key = (operation, status)
-        child = self._request_children.get(key)
-        if child is None:
-            child = self._request_children[key] = self.requests.labels(operation, str(status))
-        child.inc()
-        duration = self._duration_children.get(operation)
-        if duration is None:
-            duration = self._duration_children[operation] = self.durations.labels(operation)
-        duration.observe(seconds)
-        if exchange.bytes_in:
-            self.bytes_in.inc(exchange.bytes_in)
-        if exchange.bytes_out:
-            self.bytes_out.inc(exchange.bytes_out)
-        self._log.info(
-            "request",
-            request_id=context.request_id,
-            client=context.client_address,
-            principal=context.caller.principal if context.caller is not None else None,
-            operation=operation,
-            status=status,
-            code=context.error_code,
-            result=result,
-            decision_id=context.decision_id,
-            bytes_in=exchange.bytes_in,
-            bytes_out=exchange.bytes_out,
-            milliseconds=round(seconds * 1000, 2),
+        self._requests[key] = self._requests.get(key, 0) + 1
+        durations = self._durations.get(operation)
+        if durations is None:
+            durations = self._durations[operation] = _Durations()
+        durations.counts[bisect_left(_DURATIONS_SECONDS, seconds)] += 1
+        durations.seconds += seconds
+        self._bytes_in += exchange.bytes_in
+        self._bytes_out += exchange.bytes_out
+        self._access_log(
+            Answered(
+                context.request_id,
+                context.client_address,
+                context.caller.principal if context.caller is not None else None,
+                operation,
+                status,
+                context.error_code,
+                result,
+                context.decision_id,
+                exchange.bytes_in,
+                exchange.bytes_out,
+                round(seconds * 1000, 2),
+            )
         )
 
     def refused(self, code: str) -> None:
         """Count a refusal of the gateway's own."""
-        self.refusals.labels(code).inc()
+        self._refusals[code] = self._refusals.get(code, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics at this moment: `registry` calls it when it is read."""
+        requests = CounterMetricFamily("cosgw_requests", "Requests answered.", labels=["operation", "status"])
+        for (operation, status), count in self._requests.items():
+            requests.add_metric([operation, str(status)], count)
+        yield requests
+        refusals = CounterMetricFamily("cosgw_refusals", "Requests the gateway itself refused.", labels=["code"])
+        for code, count in self._refusals.items():
+            refusals.add_metric([code], count)
+        yield refusals
+        durations = HistogramMetricFamily(
+            "cosgw_request_seconds", "Time from the request head to the end of the answer.", labels=["operation"]
+        )
+        for operation, found in self._durations.items():
+            durations.add_metric([operation], found.buckets(), found.seconds)
+        yield durations
+        yield CounterMetricFamily("cosgw_request_body_bytes", "Body bytes received.", self._bytes_in)
+        yield CounterMetricFamily("cosgw_response_body_bytes", "Body bytes sent.", self._bytes_out)
+        if self._in_flight is not None:
+            yield GaugeMetricFamily("cosgw_in_flight_requests", "Requests being handled.", self._in_flight.count)
+        yield CounterMetricFamily(
+            "cosgw_audit_refusals", "Requests refused because no audit line could be written.", self.audit_refusals
+        )
 
 
 def configure_logging(*, level: str, json: bool) -> None:

@@ -14,6 +14,7 @@ from cos.signing import Scheme, WindowLimits, sign
 from cos.target import Parameter, render_path, render_query
 from cos.values import Bucket, Region
 from cos.xml import parse_xml
+from gateway.access_log import AccessLog, structured_access_log
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
 from gateway.exchange import ClientGone, Exchange
@@ -103,7 +104,7 @@ class CountingCredentials:
         self.opened = 0
         self.unavailable = False
 
-    def open_for(self, bucket: BucketRecord | None) -> UpstreamCredential:
+    def open_for(self, bucket: BucketRecord | None, source: BucketRecord | None = None) -> UpstreamCredential:
         if self.unavailable:
             raise CredentialUnavailable("no credential for account '1250000000'")
         self.opened += 1
@@ -203,12 +204,13 @@ class Bench:
         policy: str = POLICY,
         max_requests: int = 8,
         hold_seconds: float = 5.0,
+        access_log: AccessLog = structured_access_log,
         keys: tuple[AccessKey, ...] = (AccessKey(KEY_ID, Secret(KEY_SECRET), "team:test"),),
     ) -> None:
         self.upstream = RecordingUpstream(*answers)
         self.credentials = CountingCredentials()
         self.audit = RecordingAudit()
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(access_log)
         forwarder = Forwarder(self.credentials, self.upstream)
         policies = load_policies([DocumentSource("test.yaml", policy)])
         self.in_flight = InFlight(max_requests=max_requests, max_per_principal=max_requests)
