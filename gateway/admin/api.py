@@ -63,10 +63,13 @@ def api_app(services: Services) -> Starlette:
     for operation in table:
         by_path.setdefault(operation.path, {})[operation.method] = operation
     routes = [Route(path, _dispatch(endpoint, methods), methods=list(methods)) for path, methods in by_path.items()]
-    return Starlette(
+    app = Starlette(
         routes=[Route(DOCUMENT_PATH, openapi), *routes],
         exception_handlers={HTTPException: _not_routed, Exception: _failed},
     )
+    # A redirect would carry a token to wherever the Host header says.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _dispatch(endpoint: Endpoint, methods: dict[str, Operation[Any, Any]]) -> Any:

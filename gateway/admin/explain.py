@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import replace
-from typing import Any
-
 from pydantic import Field
 
 from cos.values import Bucket, Region
@@ -17,10 +15,10 @@ from gateway.admin.operations import Input
 from gateway.admin.problems import FieldError, Kind, Refused
 from gateway.credentials.views import View
 from policies.decision import Decision, Effect, Fact, Mode, StatementTrace, Verdict
-from policies.nodes import Mapping, Node, Scalar, Sequence
+from policies.nodes import nodes_of
 from policies.reader import Reader
 from policies.request import AccessRequest, Resource
-from policies.self_tests import read_request
+from policies.written import read_request
 
 MAX_TEXT = 2048
 
@@ -104,7 +102,7 @@ class DecisionView(View):
 def access_request(asked: Explain, regions: Table[Bucket, Region]) -> AccessRequest:
     """The request that is described. `regions` are those of the registered buckets. Raises Refused."""
     reader = Reader("request")
-    request = read_request(reader, _node(asked.model_dump(exclude_none=True)), "")
+    request = read_request(reader, nodes_of(asked.model_dump(exclude_none=True)), "")
     if request is None or reader.errors:
         errors = [
             FieldError(
@@ -148,15 +146,3 @@ def _placed(resource: Resource, regions: Table[Bucket, Region]) -> Resource:
     if resource.region is not None or resource.bucket is None or resource.bucket not in regions:
         return resource
     return replace(resource, region=regions[resource.bucket])
-
-
-def _node(value: Any) -> Node:
-    """A value as the tree a document's reader takes; texts are quoted ones, numbers plain ones."""
-    match value:
-        case dict():
-            return Mapping(1, 1, [(Scalar(str(name), False, 1, 1), _node(member)) for name, member in value.items()])
-        case list():
-            return Sequence(1, 1, [_node(item) for item in value])
-        case str():
-            return Scalar(value, plain=False, line=1, column=1)
-    return Scalar(str(value), plain=True, line=1, column=1)
