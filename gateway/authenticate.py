@@ -28,7 +28,7 @@ from cos.signing import (
     verify,
 )
 from gateway.limits import FailedProofs
-from gateway.ports import AccessKey, AccessKeys, KeyState
+from gateway.ports import AccessKey, AccessKeys, KeyState, KeyUses, Sessions
 from gateway.secret import Secret
 from policies.request import Caller
 
@@ -39,10 +39,23 @@ ANONYMOUS = "anonymous"
 
 
 class Authenticator:
-    """Proves a request's claim against the keys this gateway issued."""
+    """Proves a request's claim against the keys this gateway issued, and the sessions, where they are accepted.
 
-    def __init__(self, keys: AccessKeys, *, limits: WindowLimits, failed: FailedProofs | None = None) -> None:
+    `uses` is told of every key that proved a request.
+    """
+
+    def __init__(
+        self,
+        keys: AccessKeys,
+        *,
+        limits: WindowLimits,
+        failed: FailedProofs | None = None,
+        sessions: Sessions | None = None,
+        uses: KeyUses | None = None,
+    ) -> None:
         self._keys = keys
+        self._sessions = sessions
+        self._uses = uses
         self._limits = limits
         self._failed = failed or FailedProofs()
         self._sign_keys = SignKeys()
@@ -73,7 +86,7 @@ class Authenticator:
 
     def _prove(self, claim: Claim, verify_with: Callable[[str], None], *, now: float, client_address: str) -> AccessKey:
         """The key whose secret made the signature; `verify_with` is given a secret and raises COSError."""
-        key = self._keys.find(claim.access_key_id)
+        key = self._find(claim)
         known = key or _NOBODY
         try:
             verify_with(known.secret.reveal())
@@ -88,14 +101,26 @@ class Authenticator:
             raise COSError("InvalidAccessKeyId")
         return key
 
+    def _find(self, claim: Claim) -> AccessKey | None:
+        key = self._keys.find(claim.access_key_id)
+        if key is None and self._sessions is not None:
+            # A key of the gateway's own needs no token; one that is sent with it says nothing.
+            key = self._sessions.find(claim.access_key_id, claim.security_token)
+        return key
+
     def _admit(self, key: AccessKey, claim: Claim, *, now: float, client_address: str) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
+        session = key.session
+        if self._uses is not None:
+            self._uses.note(key.id if session is None else session.parent, now=now)
         return Caller(
             principal=key.principal,
             access_key_id=key.id,
             labels=tuple(sorted(key.labels.items())),
             address=client_address or None,
+            parent=session.parent if session is not None else None,
+            narrowing=session.narrowing if session is not None else None,
         )
 
     def preflight(self, request: Request, *, client_address: str) -> Caller | None:
@@ -114,7 +139,7 @@ class Authenticator:
         """
         signatures = None
         if is_aws_chunked(request.headers):
-            key = self._keys.find(claim.access_key_id)
+            key = self._find(claim)
             if key is None:
                 raise COSError("InvalidAccessKeyId")
             signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
@@ -123,6 +148,8 @@ class Authenticator:
 
 
 def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:
+    if key.session is not None and datetime.fromtimestamp(now, UTC) >= key.session.expires_at:
+        raise COSError("ExpiredToken")
     if key.state is not KeyState.ACTIVE:
         raise COSError("AccessDenied", "The access key is disabled.")
     if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:

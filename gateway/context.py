@@ -64,6 +64,8 @@ class Context:
         if self.caller is not None:
             event["principal"] = self.caller.principal
             event["access_key_id"] = self.caller.access_key_id
+            if self.caller.parent is not None:
+                event["parent"] = self.caller.parent
         if self.operation is not None:
             event["action"] = self.operation.action
         if self.address is not None and self.address.bucket is not None:

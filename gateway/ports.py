@@ -17,13 +17,14 @@ from cos.rewrite import UpstreamRequest
 from cos.values import Bucket, Region
 from gateway.secret import Secret
 from policies.decision import Decision
-from policies.request import AccessRequest
+from policies.request import AccessRequest, Narrows
 
 # --- failures an adapter may report; the pipeline translates each into one COS error -----------------------
 #
 #   PortError
 #   ├── Sealed                  no master key: 503
 #   ├── CredentialUnavailable   no server-held credential for the bucket: 503
+#   │   └── NoCredentialForBoth none may read the source and write the destination of a copy: 403
 #   ├── StoreUnavailable        keys and credentials cannot be read or written: 503
 #   ├── AuditUnavailable        the intent could not be made durable: 503, nothing is sent
 #   └── UpstreamError
@@ -81,8 +82,20 @@ class KeyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """What a session adds to the key it was issued for.
+
+    `parent` is that key's id, or names the identity provider. `narrowing` is the session's own policy.
+    """
+
+    parent: str
+    expires_at: datetime
+    narrowing: Narrows | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A gateway-issued key as the pipeline sees it."""
+    """A gateway-issued key as the pipeline sees it. Of a session everything but id and secret is its parent's."""
 
     id: str
     secret: Secret
@@ -91,6 +104,7 @@ class AccessKey:
     expires_at: datetime | None = None
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    session: SessionTerms | None = None
 
 
 class AccessKeys(Protocol):
@@ -98,6 +112,25 @@ class AccessKeys(Protocol):
 
     def find(self, access_key_id: str) -> AccessKey | None:
         """The key of that id, whatever its state; None when there is none. Raises Sealed, StoreUnavailable."""
+        ...
+
+
+class Sessions(Protocol):
+    """The temporary keys this gateway issued. Nobody holds a list of them: each is in its token."""
+
+    def find(self, access_key_id: str, token: str | None) -> AccessKey | None:
+        """The session of that id that the token opens, whatever its state; None when it opens none.
+
+        Raises Sealed, StoreUnavailable.
+        """
+        ...
+
+
+class KeyUses(Protocol):
+    """Remembers when keys were used."""
+
+    def note(self, access_key_id: str, *, now: float) -> None:
+        """A key proved a request at `now` (Unix seconds). Takes no time worth mentioning."""
         ...
 
 

@@ -23,8 +23,8 @@ from policies.problems import DocumentError, PolicyErrors
 from policies.regions import Territories
 from policies.request import AccessRequest
 
-MAX_CHARACTERS = 2048
-"""Of the text as given: it travels in the token, and that in a header of every request."""
+MAX_BYTES = 2048
+"""Of the text in UTF-8: it travels in the token, and that in a header of every request."""
 MAX_STATEMENTS = 16
 NAME = "session policy"
 """What stands for the document's name in reasons, traces and errors."""
@@ -71,13 +71,15 @@ class Narrowing:
                 trace=granted.trace + own.trace,
                 needs=granted.needs | own.needs,
             )
-        return replace(granted, trace=granted.trace + own.trace)
+        amendments = tuple(dict.fromkeys(granted.amendments + own.amendments))
+        return replace(granted, trace=granted.trace + own.trace, amendments=amendments)
 
 
 def parse_narrowing(text: str, *, territories: Territories) -> Narrowing:
     """A session policy from its JSON text. Raises PolicyErrors with everything that is wrong with it."""
-    if len(text) > MAX_CHARACTERS:
-        raise _refused(f"{len(text)} characters", f"at most {MAX_CHARACTERS}")
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) > MAX_BYTES:
+        raise _refused(f"{len(raw)} bytes", f"at most {MAX_BYTES}")
     try:
         # RecursionError: nested beyond what any policy is.
         value = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
@@ -97,7 +99,7 @@ def parse_narrowing(text: str, *, territories: Territories) -> Narrowing:
     document, errors = parse_document(NAME, rendered, territories)
     if errors:
         raise PolicyErrors(errors)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    digest = hashlib.sha256(raw).hexdigest()[:12]
     return Narrowing(Engine(document.statements, digest), text, digest)
 
 

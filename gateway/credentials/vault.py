@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gateway.credentials.envelope import RecordType, SecretContext, open_sealed, rewrap, seal
+from gateway.credentials.envelope import RecordType, SecretContext, UnknownMasterKey, open_sealed, rewrap, seal
 from gateway.credentials.master_key import MasterKey
 from gateway.ports import Sealed
 from gateway.secret import Secret
@@ -63,6 +63,17 @@ class Vault:
         Raises Sealed, UnknownMasterKey, UnopenableSecret.
         """
         return rewrap(sealed, context, master_keys=self._by_id, current=self._master_key())
+
+    def derive(self, purpose: bytes, *, master_key_id: str | None = None) -> tuple[str, bytes]:
+        """The id of a master key (None: the current one) and 32 bytes derived from it for one purpose.
+
+        Raises Sealed, UnknownMasterKey.
+        """
+        key = self._master_key() if master_key_id is None else self._by_id.get(master_key_id)
+        if key is None:
+            self.ensure_unsealed()
+            raise UnknownMasterKey("A master key that is not loaded was asked for.")
+        return key.id, key.derive(purpose)
 
     def _master_key(self) -> MasterKey:
         if self._current is None:

@@ -11,7 +11,7 @@ import pytest
 from cos.byte_range import ByteRange
 from policies.decision import Verdict
 from policies.loading import DocumentSource, PolicySet, load_policies
-from policies.narrowing import MAX_CHARACTERS, MAX_STATEMENTS, Narrowing, parse_narrowing
+from policies.narrowing import MAX_BYTES, MAX_STATEMENTS, Narrowing, parse_narrowing
 from policies.problems import PolicyErrors
 from policies.regions import Territories
 from policies.request import AccessRequest, Caller, Facts
@@ -163,7 +163,7 @@ GOOD = json.dumps({"statements": [statement()]})
         pytest.param(GOOD.replace('"films/*"', "NaN"), id="not a number"),
         pytest.param(GOOD + " x", id="text after it"),
         pytest.param("[" * 1000, id="nested without end"),
-        pytest.param(GOOD + " " * MAX_CHARACTERS, id="too long"),
+        pytest.param(GOOD + " " * MAX_BYTES, id="too long"),
         pytest.param(
             json.dumps({"statements": [{"id": str(n)} for n in range(MAX_STATEMENTS + 1)]}), id="too many statements"
         ),
@@ -177,6 +177,6 @@ def test_a_text_that_is_no_policy_is_refused(text: str) -> None:
 
 
 def test_as_long_as_may_be_is_accepted() -> None:
-    text = GOOD + " " * (MAX_CHARACTERS - len(GOOD))
+    text = GOOD + " " * (MAX_BYTES - len(GOOD))
     assert parse_narrowing(text, territories=Territories()) == parse_narrowing(text, territories=Territories())
     assert parse_narrowing(text, territories=Territories()) != parse_narrowing(GOOD, territories=Territories())
