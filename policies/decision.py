@@ -29,9 +29,11 @@ class Mode(StrEnum):
 
 
 class Fact(StrEnum):
-    """A measurement of the copy source that a rule may ask for."""
+    """A measurement that a rule may ask for: of the copy source, or of an upload's parts at its completion."""
 
     SOURCE_SIZE = "source_size"
+    SOURCE_ETAG = "source_etag"
+    UPLOAD_SIZE = "upload_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,24 @@ Outcome: TypeAlias = Violation | Unknown | None
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """A control header that a rule adds to a request it allows; `name` is without the dialect's prefix."""
+
+    name: str
+    value: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementError:
+    """A statement that could not be judged because a rule of it raised: a fault of the gateway, not a reason."""
+
+    statement_id: str
+    document: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatementTrace:
     """How one candidate statement fared: it matched, or the first check that failed."""
 
@@ -79,6 +99,9 @@ class Decision:
 
     `violations` are those of the nearest allow statements (or of the built-in rules), best candidate first;
     `statement_id` is the statement that decided, None on default deny. `version` names the policy set.
+    `amendments` are what the deciding statement adds to the request. `rehearsed` is the verdict as it would be if
+    the statements in shadow mode decided, None when none of them is about the request. `errors` are statements
+    that could not be judged; one that is enforced makes the verdict a denial.
     """
 
     verdict: Verdict
@@ -88,11 +111,19 @@ class Decision:
     violations: tuple[Violation, ...] = ()
     trace: tuple[StatementTrace, ...] = ()
     needs: frozenset[Fact] = frozenset()
+    amendments: tuple[Amendment, ...] = ()
+    rehearsed: Verdict | None = None
+    errors: tuple[StatementError, ...] = ()
 
     @property
     def code(self) -> str:
         """The COS error code of a denial: AccessDenied, unless a rule of COS itself was broken."""
         return self.violations[0].code if self.violations else "AccessDenied"
+
+    @property
+    def shadows(self) -> tuple[StatementTrace, ...]:
+        """How the statements in shadow mode fared."""
+        return tuple(trace for trace in self.trace if trace.mode is Mode.SHADOW)
 
     @property
     def allowed(self) -> bool:

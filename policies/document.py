@@ -3,10 +3,12 @@
 ```yaml
 version: 1                       # of this format
 description: …                   # optional
-sets:                            # optional: lists to refer to as @name
+mode: enforce                    # or shadow: then every statement is only judged and recorded
+sets:                            # optional: lists to refer to as @name; each name once
   principals: {readers: ["team:a", "team:b"]}
   buckets:    {raw: [raw-1250000000, raw2-1250000000]}
   regions:    {north: [ap-beijing, ap-nanjing]}
+  actions:    {copying: ["cos:UploadPartCopy", "cos:PutObjectCopy"]}
 territories: {overseas: [me-jeddah]}    # optional: regions the built-in tables do not know
 statements:
   - id: copy-in-region           # required, unique in the document
@@ -27,7 +29,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Table
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.decision import Effect, Mode
 from policies.nodes import Mapping, Node, Scalar, Sequence, parse_nodes
@@ -36,18 +38,18 @@ from policies.patterns import Pattern
 from policies.problems import DocumentError
 from policies.reader import Reader, join
 from policies.regions import Territories
-from policies.rule import KINDS, Rule
+from policies.rule import KINDS, AmendingRule, Rule
 from policies.selectors import read_actions, read_selector
 from policies.self_tests import SelfTest, read_test
 from policies.statement import COPYING_ACTIONS, PLAIN_ACTIONS, Selector, Statement
 
 FORMAT_VERSION = 1
 
-_KEYS = ("version", "description", "sets", "territories", "statements", "tests")
+_KEYS = ("version", "description", "mode", "sets", "territories", "statements", "tests")
 _STATEMENT_KEYS = (
     "id", "description", "effect", "mode", "principals", "actions", "source", "destination", "resource", "when",
 )  # fmt: skip
-_SET_KINDS = ("principals", "buckets", "regions")
+_SET_KINDS = ("principals", "buckets", "regions", "actions")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -70,6 +72,9 @@ def parse_document(name: str, text: str, territories: Territories) -> tuple[Docu
     entries = reader.read_mapping(root, "", known=_KEYS, required=("version", "statements"))
     if "version" in entries:
         _read_version(reader, entries["version"][1])
+    mode: Mode | None = None
+    if "mode" in entries:
+        mode = reader.read_choice(entries["mode"][1], "mode", Mode)
     if "sets" in entries:
         reader.sets = _read_sets(reader, entries["sets"][1])
     if "territories" in entries:
@@ -77,6 +82,8 @@ def parse_document(name: str, text: str, territories: Territories) -> tuple[Docu
     statements: list[Statement] = []
     if "statements" in entries:
         statements = _read_statements(reader, entries["statements"][1], territories)
+    if mode is Mode.SHADOW:
+        statements = [replace(statement, mode=mode) for statement in statements]
     tests: list[SelfTest] = []
     if "tests" in entries:
         ids = frozenset(statement.id for statement in statements)
@@ -95,6 +102,7 @@ def _read_version(reader: Reader, node: Node) -> None:
 
 def _read_sets(reader: Reader, node: Node) -> dict[str, Table[str, tuple[Scalar, ...]]]:
     sets: dict[str, Table[str, tuple[Scalar, ...]]] = {}
+    kinds: dict[str, str] = {}
     for kind, (_, value) in reader.read_mapping(node, "sets", known=_SET_KINDS).items():
         path = join("sets", kind)
         if not isinstance(value, Mapping):
@@ -110,6 +118,8 @@ def _read_sets(reader: Reader, node: Node) -> dict[str, Table[str, tuple[Scalar,
                 else:
                     reader.note(item, where, "a member, not a set or another list")
             table[name] = tuple(found)
+            if kinds.setdefault(name, kind) != kind:
+                reader.note(members, join(path, name), "a name of its own", hint=f"also a set of {kinds[name]}")
         sets[kind] = table
     return sets
 
@@ -185,6 +195,9 @@ def _read_statement(
     rules: tuple[Rule, ...] = ()
     if "when" in entries:
         rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories)
+        if effect is Effect.DENY and any(isinstance(rule, AmendingRule) and rule.amends for rule in rules):
+            expected = "rules that add nothing to a request"
+            reader.note(entries["when"][1], join(path, "when"), expected, hint="pin belongs in an allow statement")
     if effect is None or mode is None or description is None or ends is None or not actions or not principals:
         return None
     return Statement(
@@ -250,6 +263,8 @@ def _read_when(reader: Reader, node: Node, path: str, copies: bool, territories:
 
 def _items(reader: Reader, node: Node, path: str) -> list[tuple[Node, str]]:
     if isinstance(node, Sequence):
+        if not node.items:
+            reader.note(node, path, "at least one", found="an empty list")
         return [(item, f"{path}[{index}]") for index, item in enumerate(node.items)]
     reader.note(node, path, "a list")
     return []

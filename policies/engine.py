@@ -8,7 +8,10 @@
 
 When a fact about the source would change the outcome, and only then, the verdict is NEEDS_FACTS; once the facts
 are marked as measured it is final. Statements in shadow mode are judged, traced and never decide, nor do they
-cause a measurement. Nothing here raises on any request; whoever calls treats an exception as a deny.
+cause a measurement; what they would have decided stands beside the verdict.
+
+A rule that raises is a fault of the gateway: its statement cannot be judged, and while it is enforced everything
+it is about is denied, whatever else allows. The fault is reported as an error and never as a reason.
 """
 
 from __future__ import annotations
@@ -16,7 +19,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.builtin import check_builtin
-from policies.decision import Decision, Effect, Fact, Mode, StatementTrace, Unknown, Verdict, Violation
+from policies.decision import (
+    Decision,
+    Effect,
+    Fact,
+    Mode,
+    StatementError,
+    StatementTrace,
+    Unknown,
+    Verdict,
+    Violation,
+)
 from policies.index import Index
 from policies.request import AccessRequest
 from policies.statement import Judgement, Statement
@@ -46,8 +59,11 @@ class Engine:
             return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
         tally = _Tally(measured=request.facts.measured)
         for statement in candidates:
-            tally.add(statement, statement.judge(request))
-        return tally.decision(self.version)
+            try:
+                tally.add(statement, statement.judge(request))
+            except Exception as fault:  # noqa: BLE001  # a rule must not raise; one that does denies, and we know
+                tally.add_fault(statement, fault)
+        return tally.decision(self.version, request)
 
     def _nothing_granted(self, principal: str, action: str) -> Violation:
         if not self.statements:
@@ -60,7 +76,10 @@ class Engine:
 class _Tally:
     """What the statements said so far."""
 
-    __slots__ = ("_allow", "_allow_needs", "_deny", "_deny_needs", "_failed", "_measured", "_trace")
+    __slots__ = (
+        "_allow", "_allow_needs", "_deny", "_deny_needs", "_errors", "_failed", "_faulty", "_measured", "_shadow_allow",
+        "_shadow_deny", "_shadows", "_trace",
+    )  # fmt: skip
 
     def __init__(self, *, measured: bool) -> None:
         self._measured = measured
@@ -71,22 +90,23 @@ class _Tally:
         self._failed: list[tuple[int, Judgement]] = []
         """Enforced allow statements that failed, with how far they got."""
         self._trace: list[StatementTrace] = []
+        self._errors: list[StatementError] = []
+        self._faulty = False
+        self._shadows = self._shadow_allow = self._shadow_deny = False
 
     def add(self, statement: Statement, judgement: Judgement | None) -> None:
-        enforced = statement.mode is Mode.ENFORCE
         if judgement is None:
             self._trace.append(statement.matched)
-            if enforced:
-                self._apply(statement)
+            self._apply(statement)
             return
         first = judgement.violations[0] if judgement.violations else judgement.unknowns[0].violation
         needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
         applies = statement.effect is Effect.DENY and not judgement.violations and not needs
         self._trace.append(statement.trace(first, matched=applies))
-        if not enforced:
-            return
         if applies:
             self._apply(statement)
+        elif statement.mode is Mode.SHADOW:
+            self._shadows = True
         elif statement.effect is Effect.DENY:
             self._deny_needs |= needs
         elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
@@ -94,24 +114,62 @@ class _Tally:
         else:
             self._failed.append((judgement.passed, judgement))
 
-    def decision(self, version: str) -> Decision:
-        trace = tuple(self._trace)
-        if self._deny is not None:
-            deny = self._deny
-            return Decision(Verdict.DENY, version, deny.id, deny.document, (_denial(deny),), trace)
-        if self._allow is not None:
-            if self._deny_needs:
-                return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=self._deny_needs)
-            return Decision(Verdict.ALLOW, version, self._allow.id, self._allow.document, (), trace)
-        if self._allow_needs:
-            return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=self._allow_needs | self._deny_needs)
-        return Decision(Verdict.DENY, version, violations=self._violations(), trace=trace)
+    def add_fault(self, statement: Statement, fault: Exception) -> None:
+        """A rule of the statement raised."""
+        self._trace.append(statement.trace(Violation("error", "the statement could not be judged")))
+        self._errors.append(StatementError(statement.id, statement.document, f"{type(fault).__name__}: {fault}"))
+        if statement.mode is Mode.ENFORCE:
+            self._faulty = True
+        else:
+            self._shadows = True
+
+    def decision(self, version: str, request: AccessRequest) -> Decision:
+        """The verdict of what was added. `request` is the one that was judged."""
+        trace, errors = tuple(self._trace), tuple(self._errors)
+        allow, deny = self._allow, self._deny
+        rehearsed = self._rehearsed() if self._shadows else None
+        if self._faulty:
+            failed = Violation("error", "the policy could not be judged", "InternalError")
+            return Decision(
+                Verdict.DENY, version, violations=(failed,), trace=trace, rehearsed=rehearsed, errors=errors
+            )
+        if deny is not None:
+            violations = (_denial(deny),)
+            return Decision(
+                Verdict.DENY, version, deny.id, deny.document, violations, trace, rehearsed=rehearsed, errors=errors
+            )
+        needs = self._deny_needs if allow is not None else self._allow_needs and self._allow_needs | self._deny_needs
+        if needs:
+            return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
+        if allow is not None:
+            amendments = allow.amendments(request)
+            return Decision(
+                Verdict.ALLOW, version, allow.id, allow.document, (), trace, amendments=amendments,
+                rehearsed=rehearsed, errors=errors,
+            )  # fmt: skip
+        return Decision(
+            Verdict.DENY, version, violations=self._violations(), trace=trace, rehearsed=rehearsed, errors=errors
+        )
 
     def _apply(self, statement: Statement) -> None:
-        if statement.effect is Effect.DENY:
+        if statement.mode is Mode.SHADOW:
+            self._shadows = True
+            if statement.effect is Effect.DENY:
+                self._shadow_deny = True
+            else:
+                self._shadow_allow = True
+        elif statement.effect is Effect.DENY:
             self._deny = self._deny or statement
         else:
             self._allow = self._allow or statement
+
+    def _rehearsed(self) -> Verdict:
+        """The verdict if shadow statements decided too, as far as it can be told without measuring for them."""
+        if self._faulty or self._deny is not None or self._shadow_deny:
+            return Verdict.DENY
+        if self._allow is not None or self._shadow_allow:
+            return Verdict.NEEDS_FACTS if self._deny_needs else Verdict.ALLOW
+        return Verdict.NEEDS_FACTS if self._allow_needs else Verdict.DENY
 
     def _needs(self, unknowns: tuple[Unknown, ...]) -> frozenset[Fact]:
         """The facts still worth measuring."""

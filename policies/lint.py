@@ -5,15 +5,22 @@ Errors are the reader's business (`policies.document`); these findings never kee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from cos.address import Level
 from cos.operations import OPERATIONS
+from cos.values import Bucket, Region
+from policies.containment import contains
 from policies.decision import Effect, Mode
+from policies.index import Index
 from policies.loading import PolicySet
 from policies.regions import Territories
-from policies.rules.regions import RegionsRule, SameRegionRule, TerritoryRule
+from policies.request import Resource
+from policies.rule import AmendingRule
+from policies.rules.regions import RegionsRule, SameRegion, SameRegionRule, TerritoryRule
+from policies.rules.storage import PART_ACTIONS, EncryptionRule, StorageClassRule
 from policies.statement import Selector, Statement
 
 
@@ -40,20 +47,20 @@ _OBJECT_ACTIONS = frozenset(op.action for op in OPERATIONS if op.level is Level.
 _SERVICE_ACTIONS = frozenset(op.action for op in OPERATIONS if op.level is Level.SERVICE)
 
 
-def lint(policy_set: PolicySet) -> list[Finding]:
-    """Every doubt about a set, by document and line."""
+def lint(policy_set: PolicySet, *, buckets: Mapping[Bucket, Region] | None = None) -> list[Finding]:
+    """Every doubt about a set, by document and line. `buckets` are the registered ones and where they are."""
+    index = Index(policy_set.statements)
+    checks: list[_Check] = [*_CHECKS, partial(_hidden, index), partial(_settled_elsewhere, policy_set.statements)]
+    if buckets is not None:
+        checks.append(partial(_unregistered, buckets))
     findings = []
     for document in policy_set.documents:
-        if not document.statements:
-            findings.append(
-                Finding("empty", document.name, 1, "", "the document holds no statement: it allows nothing")
-            )
-        elif not document.tests:
+        if not document.tests:
             findings.append(Finding("untested", document.name, 1, "", "the document has no tests of its own"))
         for statement in document.statements:
             findings += [
                 Finding(name, document.name, statement.line, statement.id, message)
-                for check in _CHECKS
+                for check in checks
                 for name, message in check(statement)
             ]
     return findings
@@ -95,8 +102,16 @@ def _unreachable_regions(statement: Statement) -> Iterator[tuple[str, str]]:
                 yield "never", "same_region: true, but source and destination name no common region"
             if not rule.expected and len(sources | destinations) == 1:
                 yield "never", "same_region: false, but source and destination name the same one region"
-        elif isinstance(rule, RegionsRule) and not any(a in sources and b in destinations for a, b in rule.pairs):
-            yield "never", "regions: no pair leads from the source's regions to the destination's"
+        elif isinstance(rule, RegionsRule) and not _leads(rule, sources, destinations):
+            yield "never", "regions: no pair or group leads from the source's regions to the destination's"
+
+
+def _leads(rule: RegionsRule, sources: frozenset[Region], destinations: frozenset[Region]) -> bool:
+    return (
+        any(a in sources and b in destinations for a, b in rule.pairs)
+        or any(group & sources and group & destinations for group in rule.within)
+        or (rule.same_region is SameRegion.ALLOW and bool(sources & destinations))
+    )
 
 
 def _unknown_regions(statement: Statement) -> Iterator[tuple[str, str]]:
@@ -106,6 +121,51 @@ def _unknown_regions(statement: Statement) -> Iterator[tuple[str, str]]:
         for region in sorted(selector.regions or ()):
             if tables.of(region) is None:
                 yield "region", f"{selector.end} names {region}, a region the tables do not know"
+
+
+def _hidden(index: Index, statement: Statement) -> Iterator[tuple[str, str]]:
+    """A statement that changes nothing, because of another."""
+    if statement.mode is Mode.SHADOW:
+        return
+    for other in index.find(statement.principals[0].text, min(statement.actions)):
+        if other is statement or other.mode is Mode.SHADOW or not contains(other, statement):
+            continue
+        name = repr(other.id) if other.document == statement.document else f"{other.id!r} of {other.document}"
+        if other.effect is Effect.DENY and statement.effect is Effect.ALLOW:
+            yield "unreachable", f"everything it allows is denied by {name}"
+            return
+        later = (statement.document, statement.line) > (other.document, other.line)
+        if other.effect is statement.effect and (later or not contains(statement, other)):
+            if any(isinstance(rule, AmendingRule) and rule.amends for rule in statement.rules):
+                yield "hidden", f"everything it applies to is taken by {name}, which adds nothing to a request"
+            else:
+                yield "hidden", f"everything it applies to is taken by {name} already"
+            return
+
+
+def _settled_elsewhere(statements: tuple[Statement, ...], statement: Statement) -> Iterator[tuple[str, str]]:
+    if statement.effect is Effect.DENY or statement.actions.isdisjoint(PART_ACTIONS):
+        return
+    for kind in (EncryptionRule, StorageClassRule):
+        if not _has(statement, kind):
+            continue
+        if not any("cos:InitiateMultipartUpload" in other.actions and _has(other, kind) for other in statements):
+            word = "encryption" if kind is EncryptionRule else "storage_class"
+            yield "parts", f"{word} of parts is settled by cos:InitiateMultipartUpload, and no statement has it there"
+
+
+def _has(statement: Statement, kind: type) -> bool:
+    return any(isinstance(rule, kind) for rule in statement.rules)
+
+
+def _unregistered(buckets: Mapping[Bucket, Region], statement: Statement) -> Iterator[tuple[str, str]]:
+    if statement.actions <= _SERVICE_ACTIONS:
+        return
+    for selector in _selectors(statement):
+        probes = (Resource(bucket=bucket, region=region) for bucket, region in buckets.items())
+        whole = replace(selector, keys=())
+        if not any(whole.check(probe, statement.effect) is None for probe in probes):
+            yield "never", f"{selector.end} selects no registered bucket"
 
 
 def _shadow(statement: Statement) -> Iterator[tuple[str, str]]:

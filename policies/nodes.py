@@ -80,6 +80,20 @@ def parse_nodes(name: str, text: str) -> Node:
     return builder.root
 
 
+def nodes_of(value: object) -> Node:
+    """A value as JSON has them, as the tree a reader takes: texts as if quoted, numbers and truths as if plain."""
+    match value:
+        case dict():
+            return Mapping(1, 1, [(Scalar(str(name), False, 1, 1), nodes_of(member)) for name, member in value.items()])
+        case list() | tuple():
+            return Sequence(1, 1, [nodes_of(item) for item in value])
+        case str():
+            return Scalar(value, plain=False, line=1, column=1)
+        case bool():
+            return Scalar("true" if value else "false", plain=True, line=1, column=1)
+    return Scalar(str(value), plain=True, line=1, column=1)
+
+
 class Mark(Protocol):
     """A place in the text, as libyaml and PyYAML both describe it; counted from 0."""
 

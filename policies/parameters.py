@@ -7,8 +7,8 @@
 | Region                            | ap-guangzhou; in a list also @name, a set of regions       |
 | a StrEnum                         | one of its values                                          |
 | a class with `parse`              | a text it parses, ValueError saying what it expected       |
-| frozenset[X], tuple[X, ...]       | a list of X; a lone X is a list of one                     |
-| frozenset[tuple[X, X]]            | a list of lists of two                                     |
+| frozenset[X], tuple[X, ...]       | a list of X, never empty; a lone X is a list of one        |
+| frozenset[tuple[X, X]]            | a list of lists of two; a side may be a list or @name      |
 | X or None                         | X; None is the default only, never written                 |
 | Territories                       | nothing: the document's own tables are filled in           |
 """
@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import product
 from types import NoneType, UnionType
 from typing import Protocol, Self, Union, get_args, get_origin
 
@@ -71,12 +72,8 @@ def _read_values(reader: Reader, kind: RuleKind, node: Node, path: str, territor
 
 
 def _read_parameter(reader: Reader, parameter: Parameter, node: Node, path: str) -> object:
-    noted = len(reader.errors)
-    value = read_value(reader, parameter.annotation, node, path)
-    if parameter.required and value in (frozenset(), ()) and len(reader.errors) == noted:
-        # A rule that lists nothing would refuse everything in an allow, and nothing in a deny.
-        reader.note(node, path, "at least one", found="an empty list")
-    return value
+    # An empty list would refuse everything in an allow, and nothing in a deny: it is noted wherever it stands.
+    return read_value(reader, parameter.annotation, node, path)
 
 
 def read_value(reader: Reader, annotation: object, node: Node, path: str) -> object:
@@ -87,8 +84,6 @@ def read_value(reader: Reader, annotation: object, node: Node, path: str) -> obj
         return read_value(reader, inner[0], node, path)
     if origin is frozenset or (origin is tuple and arguments[1:] == (Ellipsis,)):
         return _read_collection(reader, origin, arguments[0], node, path)
-    if origin is tuple:
-        return _read_pair(reader, arguments, node, path)
     return _read_scalar(reader, annotation, node, path)
 
 
@@ -97,18 +92,26 @@ def _read_collection(reader: Reader, origin: object, item_type: object, node: No
     if get_origin(item_type) is tuple and not isinstance(node, Sequence):
         reader.note(node, path, "a list of pairs")
         return frozenset()
-    items = [read_value(reader, item_type, item, where) for item, where in reader.read_items(node, path, kind=kind)]
+    if get_origin(item_type) is tuple:
+        nodes = reader.read_some(node, path)
+        return frozenset(
+            pair for item, where in nodes for pair in _read_pairs(reader, get_args(item_type), item, where)
+        )
+    items = [read_value(reader, item_type, item, where) for item, where in reader.read_some(node, path, kind=kind)]
     return frozenset(items) if origin is frozenset else tuple(items)
 
 
-def _read_pair(reader: Reader, types: tuple[object, ...], node: Node, path: str) -> object:
+def _read_pairs(reader: Reader, types: tuple[object, ...], node: Node, path: str) -> list[tuple[object, ...]]:
+    """The pairs that one entry stands for: a side that is a set or a list stands for each of its members."""
     if not isinstance(node, Sequence) or len(node.items) != len(types):
         reader.note(node, path, f"a list of {len(types)}")
-        return None
-    return tuple(
-        read_value(reader, item_type, item, f"{path}[{index}]")
-        for index, (item_type, item) in enumerate(zip(types, node.items, strict=True))
-    )
+        return []
+    sides: list[list[object]] = []
+    for index, (side_type, side) in enumerate(zip(types, node.items, strict=True)):
+        kind = "regions" if side_type is Region else None
+        items = reader.read_some(side, f"{path}[{index}]", kind=kind)
+        sides.append([read_value(reader, side_type, item, where) for item, where in items])
+    return list(product(*sides))
 
 
 def _read_scalar(reader: Reader, annotation: object, node: Node, path: str) -> object:

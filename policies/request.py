@@ -68,6 +68,8 @@ class Facts:
     source_size_bytes: int | None = None
     source_etag: str | None = None
     source_version_id: str | None = None
+    upload_size_bytes: int | None = None
+    """The bytes of the parts that a completion of a multipart upload names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +90,10 @@ class AccessRequest:
     headers: frozenset[str] = frozenset()
     """Lower-case names of the request's control headers, dialect prefix removed (`acl`, `grant-read`)."""
     time: datetime | None = None
+    storage_class: str | None = None
+    """As the request's header names it; None when it names none."""
+    encryption: str | None = None
+    """`sse-cos`, `sse-kms`, `sse-c`, or what else the request's header names; None when it names none."""
+    object_bytes: int | None = None
+    """How long the object or part in the request's body is; None for copies, and when it was not declared."""
     facts: Facts = field(default_factory=Facts)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, runtime_checkable
 
-from policies.decision import Outcome
+from policies.decision import Amendment, Outcome
 from policies.request import AccessRequest
 
 
@@ -26,6 +26,20 @@ class Rule(Protocol):
 
     def check(self, request: AccessRequest) -> Outcome:
         """Whether the condition holds. Pure; never raises."""
+        ...
+
+
+@runtime_checkable
+class AmendingRule(Protocol):
+    """A rule that may add what it demands to the requests its statement allows."""
+
+    @property
+    def amends(self) -> bool:
+        """Whether its parameters ask for that."""
+        ...
+
+    def amend(self, request: AccessRequest) -> Amendment | None:
+        """What to add to a request that passed `check`; None when nothing is missing. Pure; never raises."""
         ...
 
 

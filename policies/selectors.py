@@ -47,7 +47,7 @@ def read_selector(reader: Reader, end: str, node: Node, path: str) -> Selector |
 def read_actions(reader: Reader, node: Node, path: str, offered: frozenset[str]) -> frozenset[str]:
     """The actions named, globs expanded to those `offered` (copying ones for a pair, the others otherwise)."""
     actions: set[str] = set()
-    for item, where in reader.read_some(node, path):
+    for item, where in reader.read_some(node, path, kind="actions"):
         text = reader.read_text(item, where, expected="an action such as cos:UploadPartCopy")
         if text is None:
             continue

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from cos.operations import OPERATIONS
 from cos.values import Region
-from policies.decision import Effect, Mode, Outcome, StatementTrace, Unknown, Violation
+from policies.decision import Amendment, Effect, Mode, Outcome, StatementTrace, Unknown, Violation
 from policies.patterns import Pattern
 from policies.request import AccessRequest, Resource
-from policies.rule import Rule
+from policies.rule import AmendingRule, Rule
 
 COPYING_ACTIONS = frozenset(operation.action for operation in OPERATIONS if operation.copies)
 """The actions that pair statements are about."""
@@ -110,8 +110,11 @@ class Statement:
     matched: StatementTrace = field(init=False, repr=False, compare=False)
     """The trace of a match, made once."""
     _ends: tuple[Selector, ...] = field(init=False, repr=False, compare=False)
+    _amending: tuple[AmendingRule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        amending = tuple(rule for rule in self.rules if isinstance(rule, AmendingRule) and rule.amends)
+        object.__setattr__(self, "_amending", amending)
         ends = tuple(end for end in (self.resource, self.source, self.destination) if end is not None)
         if tuple(end.end for end in ends) not in (("resource",), ("source", "destination")):
             raise ValueError("expected a resource, or a source and a destination")
@@ -122,6 +125,11 @@ class Statement:
     def trace(self, violation: Violation, *, matched: bool = False) -> StatementTrace:
         """The trace of a statement with the first check that failed or could not tell."""
         return StatementTrace(self.id, self.document, self.effect, self.mode, matched=matched, violation=violation)
+
+    def amendments(self, request: AccessRequest) -> tuple[Amendment, ...]:
+        """What the statement adds to a request that it allows."""
+        found = (rule.amend(request) for rule in self._amending)
+        return tuple(amendment for amendment in found if amendment is not None)
 
     def judge(self, request: AccessRequest) -> Judgement | None:
         """Judge a request whose principal and action this statement names; None when it plainly matches.

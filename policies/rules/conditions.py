@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cos.conditions import CONDITION_NAMES, LAWFUL_PAIRS
-from policies.decision import Outcome, Violation
+from policies.decision import Amendment, Fact, Outcome, Unknown, Violation
 from policies.request import AccessRequest
 from policies.rule import rule
 
@@ -24,7 +24,15 @@ class ConditionName(StrEnum):
     IF_UNMODIFIED_SINCE = "if-unmodified-since"
 
 
+class Pin(StrEnum):
+    """What a copy is pinned to."""
+
+    ETAG = "etag"
+
+
 _NONE: frozenset[str] = frozenset()
+_BESIDE_IF_MATCH = frozenset({ConditionName.IF_UNMODIFIED_SINCE})
+"""The only condition that COS takes together with if-match."""
 
 
 @rule("source_conditions", copies=True)
@@ -40,15 +48,22 @@ class SourceConditionsRule:
     )
     forbid: frozenset[ConditionName] = field(default=frozenset(), metadata={"doc": "None of these may be given."})
     pairs: frozenset[tuple[ConditionName, ConditionName]] | None = field(
-        default=None, metadata={"doc": "When two are given, they must be one of these pairs; [] allows no pair."}
+        default=None, metadata={"doc": "When two are given, they must be one of these pairs."}
     )
     exact_etag: bool = field(
         default=False, metadata={"doc": "if-match, when given, must name exactly one ETag and not `*`."}
     )
+    pin: Pin | None = field(
+        default=None,
+        metadata={"doc": "etag: if-match names one ETag; where none is given the measured one is added."},
+    )
 
     def __post_init__(self) -> None:
-        if not (self.require_any or self.require_all or self.forbid or self.exact_etag or self.pairs is not None):
-            raise ValueError("expected at least one of require_any, require_all, forbid, pairs, exact_etag")
+        given = (self.require_any, self.require_all, self.forbid, self.exact_etag, self.pairs is not None, self.pin)
+        if not any(given):
+            raise ValueError("expected at least one of require_any, require_all, forbid, pairs, exact_etag, pin")
+        if self.pin is not None and ConditionName.IF_MATCH in self.forbid:
+            raise ValueError("expected if-match to be forbidden or pinned, got both")
         both = (self.require_all | self.require_any) & self.forbid
         if both:
             raise ValueError(f"expected a condition to be required or forbidden, got both for {', '.join(both)}")
@@ -61,6 +76,13 @@ class SourceConditionsRule:
     def check(self, request: AccessRequest) -> Outcome:
         conditions = request.conditions
         present = conditions.present if conditions is not None else _NONE
+        if self.pin is not None and ConditionName.IF_MATCH not in present:
+            if not present <= _BESIDE_IF_MATCH:
+                return Violation(
+                    "source_conditions.pin", f"{_listed(present)} given, COS takes no if-match beside it: not pinned"
+                )
+            # What is demanded is added: see `amend`.
+            present |= {ConditionName.IF_MATCH}
         if self.require_any and self.require_any.isdisjoint(present):
             return Violation(
                 "source_conditions.require_any",
@@ -76,12 +98,28 @@ class SourceConditionsRule:
             return Violation(
                 "source_conditions.pairs", f"{_listed(present)} given together, not one of the allowed pairs"
             )
-        if self.exact_etag and conditions is not None and conditions.if_match is not None:
+        if conditions is not None and conditions.if_match is not None:
             etags = conditions.if_match
-            if len(etags) != 1 or etags == ("*",):
+            if (self.exact_etag or self.pin) and (len(etags) != 1 or etags == ("*",)):
                 asked = "* given" if etags == ("*",) else f"{len(etags)} ETags given"
-                return Violation("source_conditions.exact_etag", f"{asked} in if-match, exactly one ETag required")
+                name = "exact_etag" if self.exact_etag else "pin"
+                return Violation(f"source_conditions.{name}", f"{asked} in if-match, exactly one ETag required")
+        elif self.pin is not None and request.facts.source_etag is None:
+            unpinned = Violation("source_conditions.pin", "no if-match given, and the ETag of the source is unknown")
+            return Unknown(unpinned, Fact.SOURCE_ETAG)
         return None
+
+    @property
+    def amends(self) -> bool:
+        """Whether a request may be amended; only an allow statement does that."""
+        return self.pin is not None
+
+    def amend(self, request: AccessRequest) -> Amendment | None:
+        """The If-Match to add to a request that passed `check`; None when the caller gave one."""
+        etag = request.facts.source_etag
+        if self.pin is None or etag is None or (request.conditions is not None and request.conditions.if_match):
+            return None
+        return Amendment("copy-source-if-match", f'"{etag}"', "source_conditions.pin")
 
 
 def _listed(names: frozenset[str] | frozenset[ConditionName] | tuple[str, ...]) -> str:

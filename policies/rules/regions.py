@@ -48,22 +48,36 @@ class SameRegion(StrEnum):
 @rule("regions", copies=True, shorthand="pairs")
 @dataclass(frozen=True, slots=True)
 class RegionsRule:
-    """Data travels along listed routes only; a pair [source, destination] holds in that direction alone."""
+    """Data travels along listed routes or within groups; a pair [source, destination] holds in that direction."""
 
-    pairs: frozenset[tuple[Region, Region]] = field(metadata={"doc": "Allowed [source, destination] regions."})
+    pairs: frozenset[tuple[Region, Region]] = field(
+        default=frozenset(), metadata={"doc": "Allowed [source, destination] regions; either may be a set."}
+    )
+    within: tuple[frozenset[Region], ...] = field(
+        default=(), metadata={"doc": "Groups of regions; both ends must lie in one of them."}
+    )
     same_region: SameRegion = field(
         default=SameRegion.DENY, metadata={"doc": "Whether a copy within one region passes without being listed."}
     )
 
+    def __post_init__(self) -> None:
+        if not (self.pairs or self.within):
+            raise ValueError("expected pairs or within")
+
     def check(self, request: AccessRequest) -> Outcome:
-        ends = _ends("regions.pairs", request)
+        name = "regions.pairs" if self.pairs else "regions.within"
+        ends = _ends(name, request)
         if isinstance(ends, Unknown):
             return ends
         source, destination = ends
         if ends in self.pairs or (source == destination and self.same_region is SameRegion.ALLOW):
             return None
-        listed = ", ".join(sorted(f"{a} to {b}" for a, b in self.pairs))
-        return Violation("regions.pairs", f"copy from {source} to {destination} asked, allowed: {listed}")
+        if any(source in group and destination in group for group in self.within):
+            return None
+        routes = sorted(f"{a} to {b}" for a, b in self.pairs)
+        groups = [f"within {' and '.join(sorted(group))}" for group in self.within]
+        listed = ", ".join([*routes, *groups])
+        return Violation(name, f"copy from {source} to {destination} asked, allowed: {listed}")
 
 
 @dataclass(frozen=True, slots=True, order=True)

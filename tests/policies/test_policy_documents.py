@@ -144,7 +144,7 @@ def test_every_error_is_reported_in_order_and_together() -> None:
 
 def test_errors_of_every_document_are_reported() -> None:
     with pytest.raises(PolicyErrors) as caught:
-        load("version: 2\nstatements: []\n", "version: [", GOOD)
+        load(document(pair()).replace("version: 1", "version: 2"), "version: [", GOOD)
     assert [error.document for error in caught.value.errors] == ["a.yaml", "b.yaml"]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from policies.problems import PolicyErrors
-from tests.policies.building import GOOD, RAW, document, end, errors_of, load, pair
+from tests.policies.building import GOOD, RAW, document, end, errors_of, load, on, pair
 
+OTHER = document(on("other", principals="[q]"))
 FURTHER = pair("further", source="{bucket: x-1250000000}")
 
 
@@ -63,13 +64,13 @@ def test_a_test_names_a_statement_of_its_document() -> None:
     ],
 )
 def test_requests_of_tests_are_read(request_: str) -> None:
-    text = f"version: 1\nstatements: []\ntests:\n  - {{name: n, request: {request_}, expect: deny, reason: policy}}\n"
+    text = f"{OTHER}tests:\n  - {{name: n, request: {request_}, expect: deny, reason: principal}}\n"
     assert load(text).run_tests()[0].passed
 
 
 def test_a_key_with_an_at_sign_takes_a_mapping() -> None:
     request_ = "{principal: p, action: 'cos:GetObject', resource: {bucket: raw-1250000000, key: a@b}}"
-    text = f"version: 1\nstatements: []\ntests:\n  - {{name: n, request: {request_}, expect: deny}}\n"
+    text = f"{OTHER}tests:\n  - {{name: n, request: {request_}, expect: deny}}\n"
     assert load(text).documents[0].tests[0].request.resource == end(RAW, "a@b", None)
     assert "expected a region" in str(
         errors_of(text.replace("{bucket: raw-1250000000, key: a@b}", "raw-1250000000/a@B"))[0]

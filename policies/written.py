@@ -1,0 +1,271 @@
+"""An access request as people and records write it: in a document's tests, on the command line, in the audit log.
+
+| key                    | value                                                                            |
+|------------------------|----------------------------------------------------------------------------------|
+| principal, action      | required: `team:media`, `cos:UploadPartCopy` (also with `name/`)                 |
+| resource               | `bucket[/key][@region]`, or a mapping of bucket, key, region, version            |
+| source, destination    | the same, instead of `resource`, for operations that copy                        |
+| range                  | `bytes=0-9`, or `{first: 0, length: 10}`                                         |
+| part_number            | 1 to 10000                                                                       |
+| conditions             | `{if-match: '"etag"'}`, by the four names                                        |
+| headers                | control headers in use, without prefix: `[acl, tagging]`                         |
+| storage_class          | as the header names it                                                           |
+| encryption             | `sse-cos`, `sse-kms`, `sse-c`                                                    |
+| length                 | of the object or part in the body                                                |
+| address, time          | the caller's, and the moment with its offset                                     |
+| size, etag             | of the source, measured                                                          |
+| upload_size            | of the parts a completion names, measured                                        |
+
+What `render_request` writes, `read_request` reads back as the same request, but for the id and labels of the key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+from cos.byte_range import ByteRange, parse_byte_range, render_byte_range
+from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
+from cos.errors import COSError
+from cos.operations import ACTIONS
+from cos.values import (
+    PartNumber,
+    parse_bucket,
+    parse_object_key,
+    parse_part_number,
+    parse_region,
+    parse_version_id,
+)
+from policies.nodes import Mapping, Node, Scalar
+from policies.problems import did_you_mean
+from policies.reader import Reader, join
+from policies.request import AccessRequest, Caller, Facts, Resource
+from policies.rules.period import Moment
+from policies.sizes import Size, parse_size
+
+_KEYS = (
+    "principal", "action", "resource", "source", "destination", "range", "part_number", "size", "conditions",
+    "headers", "address", "time", "storage_class", "encryption", "length", "etag", "upload_size",
+)  # fmt: skip
+UNNAMED_KEY = "-"
+"""The access key id of a request that no key has signed."""
+
+
+def render_request(request: AccessRequest) -> dict[str, Any]:
+    """A request as plain data: texts, numbers, lists and mappings. It holds no secret, as the request holds none."""
+    written: dict[str, Any] = {"principal": request.caller.principal, "action": request.action}
+    if request.source is not None:
+        written["source"] = _render_end(request.source)
+        written["destination"] = _render_end(request.resource)
+    elif request.resource.bucket is not None:
+        written["resource"] = _render_end(request.resource)
+    facts = request.facts
+    optional = {
+        "range": render_byte_range(request.byte_range) if request.byte_range is not None else None,
+        "part_number": request.part_number,
+        "conditions": _render_conditions(request.conditions),
+        "headers": sorted(request.headers) or None,
+        "storage_class": request.storage_class,
+        "encryption": request.encryption,
+        "length": request.object_bytes,
+        "address": request.caller.address or None,
+        "time": request.time.isoformat() if request.time is not None else None,
+        "size": facts.source_size_bytes,
+        "etag": facts.source_etag,
+        "upload_size": facts.upload_size_bytes,
+    }
+    return written | {name: value for name, value in optional.items() if value is not None and value != {}}
+
+
+def _render_end(resource: Resource) -> dict[str, str]:
+    parts = (
+        ("bucket", resource.bucket),
+        ("key", resource.key),
+        ("region", resource.region),
+        ("version", resource.version_id),
+    )
+    return {name: str(value) for name, value in parts if value is not None}
+
+
+def _render_conditions(conditions: CopyConditions | None) -> dict[str, str]:
+    if conditions is None:
+        return {}
+    values = {
+        "if-match": _render_etags(conditions.if_match),
+        "if-none-match": _render_etags(conditions.if_none_match),
+        "if-modified-since": _render_date(conditions.if_modified_since),
+        "if-unmodified-since": _render_date(conditions.if_unmodified_since),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _render_etags(etags: tuple[str, ...] | None) -> str | None:
+    if etags is None or etags == ("*",):
+        return etags[0] if etags else None
+    return ", ".join(f'"{etag}"' for etag in etags)
+
+
+def _render_date(moment: datetime | None) -> str | None:
+    return format_datetime(moment, usegmt=True) if moment is not None else None
+
+
+def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
+    """A request as it is written; problems are noted.
+
+    None, or less than was asked, after noting what is wrong with it.
+    """
+    entries = reader.read_mapping(node, path, known=_KEYS, required=("principal", "action"))
+
+    def part(name: str) -> tuple[Node | None, str]:
+        return (entries[name][1] if name in entries else None), join(path, name)
+
+    principal = _read_optional_text(reader, *part("principal"))
+    action = _read_action(reader, *part("action"))
+    resource = _read_end(reader, *part("resource"))
+    source = _read_end(reader, *part("source"))
+    destination = _read_end(reader, *part("destination"))
+    if "resource" in entries and ("source" in entries or "destination" in entries):
+        reader.note(entries["resource"][0], join(path, "resource"), "a resource, or a source and a destination")
+    size = _read_size(reader, *part("size"))
+    upload_size = _read_size(reader, *part("upload_size"))
+    etag = _read_optional_text(reader, *part("etag"))
+    address = _read_optional_text(reader, *part("address"))
+    headers_node, headers_path = part("headers")
+    headers: list[str | None] = []
+    if headers_node is not None:
+        headers = [reader.read_text(item, where) for item, where in reader.read_items(headers_node, headers_path)]
+    time_node, time_path = part("time")
+    time = reader.read_parsed(time_node, time_path, _moment, expected="a moment") if time_node is not None else None
+    byte_range = _read_range(reader, *part("range"))
+    part_number = _read_part_number(reader, *part("part_number"))
+    conditions = _read_conditions(reader, *part("conditions"))
+    if principal is None or action is None:
+        return None
+    return AccessRequest(
+        caller=Caller(principal=principal, access_key_id=UNNAMED_KEY, address=address),
+        action=action,
+        resource=destination or resource or Resource(bucket=None),
+        source=source,
+        part_number=part_number,
+        byte_range=byte_range,
+        conditions=conditions,
+        headers=frozenset(header for header in headers if header is not None),
+        time=time,
+        storage_class=_read_optional_text(reader, *part("storage_class")),
+        encryption=_read_optional_text(reader, *part("encryption")),
+        object_bytes=_read_size(reader, *part("length")),
+        facts=Facts(
+            measured=not (size is None and etag is None and upload_size is None),
+            source_size_bytes=size,
+            source_etag=etag,
+            upload_size_bytes=upload_size,
+        ),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return Moment.parse(text).at
+
+
+def _read_size(reader: Reader, node: Node | None, path: str) -> Size | None:
+    return reader.read_parsed(node, path, parse_size, expected="a size") if node is not None else None
+
+
+def _read_optional_text(reader: Reader, node: Node | None, path: str) -> str | None:
+    return reader.read_text(node, path) if node is not None else None
+
+
+def _read_action(reader: Reader, node: Node | None, path: str) -> str | None:
+    text = _read_optional_text(reader, node, path)
+    if node is None or text is None:
+        return None
+    action = text.removeprefix("name/")
+    if action not in ACTIONS:
+        reader.note(node, path, "an action the gateway knows", hint=did_you_mean(action, ACTIONS))
+        return None
+    return action
+
+
+def _read_end(reader: Reader, node: Node | None, path: str) -> Resource | None:
+    if node is None:
+        return None
+    if isinstance(node, Scalar):
+        return reader.read_parsed(node, path, _resource, expected="bucket[/key][@region]")
+    entries = reader.read_mapping(node, path, known=("bucket", "key", "region", "version"), required=("bucket",))
+    texts = {name: reader.read_text(value, join(path, name)) for name, (_, value) in entries.items()}
+    if texts.get("bucket") is None:
+        return None
+    try:
+        return _resource_of(texts["bucket"] or "", texts.get("key"), texts.get("region"), texts.get("version"))
+    except ValueError as exc:
+        reader.note(node, path, str(exc).removeprefix("expected "))
+        return None
+
+
+def _resource(text: str) -> Resource:
+    """`bucket[/key][@region]`; a key that holds `@` takes a mapping. Raises ValueError."""
+    rest, at, region = text.rpartition("@")
+    bucket, slash, key = (rest if at else text).partition("/")
+    return _resource_of(bucket, key if slash else None, region if at else None, None)
+
+
+def _resource_of(bucket: str, key: str | None, region: str | None, version: str | None) -> Resource:
+    try:
+        return Resource(
+            bucket=parse_bucket(bucket),
+            key=parse_object_key(key.encode()) if key is not None else None,
+            region=parse_region(region) if region is not None else None,
+            version_id=parse_version_id(version) if version is not None else None,
+        )
+    except COSError as exc:
+        raise ValueError(exc.message[0].lower() + exc.message[1:].rstrip(".")) from None
+
+
+def _read_range(reader: Reader, node: Node | None, path: str) -> ByteRange | None:
+    if node is None:
+        return None
+    if isinstance(node, Mapping):
+        entries = reader.read_mapping(node, path, known=("first", "length"), required=("first", "length"))
+        sizes = {
+            name: reader.read_parsed(value, join(path, name), parse_size, expected="a size")
+            for name, (_, value) in entries.items()
+        }
+        first, length = sizes.get("first"), sizes.get("length")
+        if first is None or length is None:
+            return None
+        if length < 1:
+            reader.note(node, path, "a length of at least one byte")
+            return None
+        return ByteRange(first, first + length - 1)
+    return reader.read_parsed(node, path, _byte_range, expected="bytes=first-last, or first and length")
+
+
+def _byte_range(text: str) -> ByteRange:
+    try:
+        return parse_byte_range(text)
+    except COSError:
+        raise ValueError("expected bytes=first-last with first <= last") from None
+
+
+def _read_part_number(reader: Reader, node: Node | None, path: str) -> PartNumber | None:
+    return reader.read_parsed(node, path, _part_number, expected="a part number") if node is not None else None
+
+
+def _part_number(text: str) -> PartNumber:
+    try:
+        return parse_part_number(text)
+    except COSError:
+        raise ValueError("expected a part number from 1 to 10000") from None
+
+
+def _read_conditions(reader: Reader, node: Node | None, path: str) -> CopyConditions | None:
+    if node is None:
+        return None
+    entries = reader.read_mapping(node, path, known=CONDITION_NAMES)
+    values = {name: reader.read_text(value, join(path, name)) for name, (_, value) in entries.items()}
+    try:
+        return parse_conditions({name: text for name, text in values.items() if text is not None})
+    except COSError as exc:
+        reader.note(node, path, exc.message.removeprefix("Expected ").rstrip("."))
+        return None
