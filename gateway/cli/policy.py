@@ -129,7 +129,7 @@ def _request(wanted: dict[str, Any], settings: Settings) -> AccessRequest:
 
     from policies.nodes import parse_nodes
     from policies.reader import Reader
-    from policies.self_tests import read_request
+    from policies.written import read_request
 
     reader = Reader("command line")
     # JSON is YAML: the flags are read by the very code that reads a document's tests.
