@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import uvicorn
@@ -73,13 +73,10 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
 
     Raises PortTaken, PortError and what `open_services` raises; then nothing has been started.
     """
-    data_socket = bind(settings.data.host, settings.data.port)
-    try:
-        admin_socket = bind(settings.admin.host, settings.admin.port)
-    except BaseException:
-        data_socket.close()
-        raise
-    async with open_services(settings) as services:
+    async with AsyncExitStack() as stack:
+        data_socket = stack.enter_context(closing(bind(settings.data.host, settings.data.port)))
+        admin_socket = stack.enter_context(closing(bind(settings.admin.host, settings.admin.port)))
+        services = await stack.enter_async_context(open_services(settings))
         data = Server(_data_config(settings, services))
         admin = Server(_admin_config(services))
         tasks = [

@@ -158,17 +158,17 @@ def fixture_settings(endpoint: str, folder: Path, **groups: Mapping[str, Any]) -
         ],
     }
     for group, changes in groups.items():
-        values[group] = {**values[group], **changes}
+        values[group] = {**values.get(group, {}), **changes}
     return Settings.model_validate(values)
 
 
 @asynccontextmanager
-async def running_site(folder: Path, **groups: Mapping[str, Any]) -> AsyncIterator[Site]:
+async def running_site(folder: Path, *, log_level: str = "debug", **groups: Mapping[str, Any]) -> AsyncIterator[Site]:
     """The gateway as it is in production but for short deadlines, its log kept in memory."""
     log = io.BytesIO()
     kept, sys.stderr = sys.stderr, io.TextIOWrapper(log, write_through=True)
     try:
-        configure_logging(level="debug", json=True)
+        configure_logging(level=log_level, json=True)
         # uvicorn and asyncio have loggers of their own: what they say counts as well.
         async with recording_upstream() as upstream:
             settings = fixture_settings(upstream.endpoint, folder, **groups)
