@@ -13,6 +13,7 @@ from gateway.identifiers import new_trace_id
 from gateway.ports import (
     AuditUnavailable,
     CredentialUnavailable,
+    NoCredentialForBoth,
     PortError,
     Sealed,
     StoreUnavailable,
@@ -30,6 +31,12 @@ def as_cos_error(error: PortError) -> COSError:
     match error:
         case Sealed():
             return COSError("ServiceUnavailable", "The gateway is sealed: its master key has not been provided.")
+        case NoCredentialForBoth():
+            return COSError(
+                "AccessDenied",
+                "Access Denied: the gateway holds no credential that can read the source's account and write the "
+                "destination's.",
+            )
         case CredentialUnavailable():
             return COSError("ServiceUnavailable", "The gateway holds no credential for this bucket.")
         case StoreUnavailable():

@@ -50,16 +50,18 @@ class Forwarder:
         body: AsyncIterator[bytes] | bytes,
         *,
         bucket: BucketRecord | None,
+        source: BucketRecord | None = None,
         dialect: Dialect,
         replayable: bool,
         response_timeout_seconds: float | None = None,
     ) -> UpstreamResponse:
         """Send one judged request with the credential of `bucket` and return its answer's head.
 
-        `replayable` says that the operation may run twice; a body that is a stream is never sent twice.
+        `source` is the bucket a copy reads, which the credential must be able to read. `replayable` says that the
+        operation may run twice; a body that is a stream is never sent twice.
         Raises Sealed, CredentialUnavailable, UpstreamError.
         """
-        credential = self._credentials.open_for(bucket)
+        credential = self._credentials.open_for(bucket, source)
         self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_MAX)
         attempt = 1
         while True:

@@ -147,6 +147,7 @@ class Pipeline:
                 upstream_request,
                 body,
                 bucket=context.bucket,
+                source=context.source_bucket,
                 dialect=request.dialect,
                 replayable=operation.replayable,
                 response_timeout_seconds=self._copy_timeout_seconds if operation.name in RESULT_ROOTS else None,

@@ -45,6 +45,10 @@ class CredentialUnavailable(PortError):
     """No server-held credential can serve the request."""
 
 
+class NoCredentialForBoth(CredentialUnavailable):
+    """A copy between two accounts for which no credential can do both halves; repeating it will not help."""
+
+
 class StoreUnavailable(PortError):
     """The store of keys and credentials cannot be read or written, or was unreadable for too long."""
 
@@ -168,8 +172,10 @@ class UpstreamCredential:
 class UpstreamCredentials(Protocol):
     """The server-held COS credentials. Calling this is the first moment a COS secret is touched."""
 
-    def open_for(self, bucket: BucketRecord | None) -> UpstreamCredential:
+    def open_for(self, bucket: BucketRecord | None, source: BucketRecord | None = None) -> UpstreamCredential:
         """The credential for a bucket, or for the service (list buckets) when None.
+
+        With a `source` it is the one for a copy: it can read that bucket as well.
 
         Raises Sealed, CredentialUnavailable, StoreUnavailable.
         """

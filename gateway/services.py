@@ -15,8 +15,9 @@ from gateway.access_log import AccessLog, JsonAccessLog, no_access_log, structur
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
+from gateway.credential_services import credentials_of, master_keys, renewing
 from gateway.credentials.administration import Administration
-from gateway.credentials.master_key import MasterKey, parse_master_keys, read_master_keys
+from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.snapshot import KeySnapshot
 from gateway.credentials.upstream import StoredUpstreamCredentials
 from gateway.credentials.vault import Vault
@@ -26,7 +27,7 @@ from gateway.forward import Forwarder
 from gateway.limits import InFlight
 from gateway.pipeline import Pipeline
 from gateway.policy_files import PolicyFiles
-from gateway.ports import AccessKey, BucketRecord, PortError, UpstreamCredential
+from gateway.ports import AccessKey, BucketRecord, PortError
 from gateway.readiness import Check
 from gateway.relay import Relay
 from gateway.settings import Durability, LogFormat, LogLevel, Settings
@@ -49,6 +50,7 @@ class Services:
     vault: Vault
     keys: KeySnapshot
     credentials: StoredUpstreamCredentials
+    renewed: list[RefreshedCredential]
     watch: StoreWatch
     audit: JsonLinesAuditLog
     administration: Administration
@@ -59,6 +61,7 @@ class Services:
         return [
             Check("accepting", self.accepting, "takes requests" if self.accepting else "starting or draining"),
             self._key_check(),
+            self._credential_check(),
             Check("policies", self.policies.healthy, self.policies.state),
             Check("audit", not self.audit.failing, str(self.audit.path)),
         ]
@@ -69,6 +72,12 @@ class Services:
         except PortError as error:
             return Check("keys", ready=False, detail=str(error))
         return Check("keys", ready=True, detail=f"store read {self.watch.age_seconds:.1f} s ago")
+
+    def _credential_check(self) -> Check:
+        """Ready while any renewed credential can be used: the others' buckets answer 503, the rest is served."""
+        usable = not self.renewed or any(credential.available for credential in self.renewed)
+        detail = "; ".join(f"{credential.name}: {credential.detail}" for credential in self.renewed)
+        return Check("credentials", usable, detail or "none is renewed")
 
 
 @asynccontextmanager
@@ -86,9 +95,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await stack.enter_async_context(await Database.open(settings.store.path))
         watch = StoreWatch(database)
         keys = KeySnapshot(watch, vault, configured=_configured_keys(settings))
-        credentials = StoredUpstreamCredentials(watch, vault, configured=_configured_credentials(settings))
+        credentials = credentials_of(settings, watch, vault)
         await watch.refresh()
         keys.ensure_no_duplicates()
+        renewed = await stack.enter_async_context(renewing(settings, credentials))
         credentials.ensure_no_duplicates()
         upstream = HttpUpstream(_upstream_settings(settings))
         stack.push_async_callback(upstream.aclose)
@@ -121,19 +131,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             vault=vault,
             keys=keys,
             credentials=credentials,
+            renewed=renewed,
             watch=watch,
             audit=audit,
             administration=Administration(database, vault, audit, applied=watch.refresh_soon),
         )
-
-
-def master_keys(settings: Settings) -> tuple[MasterKey, ...]:
-    """The master keys the settings give, the current one first; none: sealed. Raises MasterKeyError."""
-    if settings.master_key.value is not None:
-        return parse_master_keys(settings.master_key.value.reveal(), source="COSGW_MASTER_KEY")
-    if settings.master_key.file is not None:
-        return read_master_keys(settings.master_key.file)
-    return ()
 
 
 def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog:
@@ -190,20 +192,6 @@ def _configured_keys(settings: Settings) -> list[AccessKey]:
         )
         for key in settings.keys
         if key.secret is not None
-    ]
-
-
-def _configured_credentials(settings: Settings) -> list[UpstreamCredential]:
-    return [
-        UpstreamCredential(
-            name=credential.name,
-            account=credential.account,
-            secret_id=credential.secret_id,
-            secret_key=credential.secret_key,
-            token=credential.token,
-        )
-        for credential in settings.credentials
-        if credential.secret_key is not None
     ]
 
 

@@ -16,17 +16,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cos.values import Bucket, appid_of
 from gateway.configuration.checks import contradictions
+from gateway.configuration.credentials import (
+    AssignmentSettings,
+    CredentialSettings,
+    CrossAccountSettings,
+    DiscoverySettings,
+    TencentSettings,
+    TransitSettings,
+)
 from gateway.configuration.errors import (
     SettingsError,
     SettingsErrors,
     render_key,
     translate,
 )
+from gateway.configuration.group import Group
 from gateway.configuration.secret_files import read_secret_files
 from gateway.configuration.sources import (
     Layer,
@@ -82,19 +91,6 @@ class LogLevel(StrEnum):
 class LogFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
-
-
-class Group(BaseModel):
-    """What all groups share: immutable, unknown keys refused, values never shown in pydantic's own messages."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        use_attribute_docstrings=True,
-        validate_default=True,
-    )
 
 
 class DataSettings(Group):
@@ -191,6 +187,8 @@ class MasterKeySettings(Group):
     """File of 32 random bytes in base64 or hex, mode 0600. Environment: COSGW_MASTER_KEY_FILE."""
     value: SecretText | None = None
     """The key itself, from the environment only: COSGW_MASTER_KEY."""
+    transit: TransitSettings | None = None
+    """A key wrapped by HashiCorp Vault's Transit engine."""
 
 
 class AuditSettings(Group):
@@ -240,23 +238,6 @@ class BucketSettings(Group):
             appid = appid_of(Bucket(values["name"]))
             return {**values, "account": appid if appid.isascii() and appid.isdigit() else "0"}
         return values
-
-
-class CredentialSettings(Group):
-    """A COS credential the gateway signs with. Secrets come from a file; inline ones are for development."""
-
-    name: Text
-    """How buckets refer to it."""
-    account: Account
-    """The APPID it belongs to."""
-    secret_id: Text
-    """COS SecretId."""
-    secret_key: SecretText | None = None
-    """COS SecretKey, inline."""
-    secret_key_file: Path | None = None
-    """File that holds the SecretKey."""
-    token: SecretText | None = None
-    """Session token of a temporary credential."""
 
 
 class KeySettings(Group):
@@ -325,7 +306,13 @@ class Settings(BaseSettings):
     buckets: tuple[BucketSettings, ...] = ()
     """The bucket registry."""
     credentials: tuple[CredentialSettings, ...] = ()
-    """Static COS credentials, beside those in the store."""
+    """COS credentials, beside those in the store."""
+    tencent: TencentSettings = TencentSettings()
+    assignments: tuple[AssignmentSettings, ...] = ()
+    """Which credential opens which buckets; the first that fits counts, a bucket's own `credential` goes before."""
+    cross_account: tuple[CrossAccountSettings, ...] = ()
+    """What credentials may do in other accounts."""
+    discovery: DiscoverySettings = DiscoverySettings()
     keys: tuple[KeySettings, ...] = ()
     """Static access keys, beside those in the store."""
     regions: RegionSettings = RegionSettings()

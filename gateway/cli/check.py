@@ -65,8 +65,8 @@ def _policies(settings: Settings) -> Problems:
 
 
 def _master_key(settings: Settings) -> Problems:
+    from gateway.credential_services import master_keys
     from gateway.credentials.master_key import MasterKeyError
-    from gateway.services import master_keys
 
     try:
         keys = master_keys(settings)

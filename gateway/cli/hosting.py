@@ -63,7 +63,9 @@ def configured_accounts(settings: Settings) -> tuple[Account, ...]:
                     token=credential.token.reveal() if credential.token is not None else None,
                 )
                 for credential in settings.credentials
-                if credential.account == appid and credential.secret_key is not None
+                if credential.account == appid
+                and credential.secret_id is not None
+                and credential.secret_key is not None
             ),
         )
         for appid in sorted({bucket.account for bucket in settings.buckets})

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.audit import JsonLinesAuditLog
+from gateway.credential_services import master_keys
 from gateway.credentials.access_keys import IssuedKeys
 from gateway.credentials.administration import Administration
 from gateway.credentials.changes import Author, Terms
 from gateway.credentials.upstream_credentials import HeldCredentials
 from gateway.credentials.vault import Vault
-from gateway.services import master_keys
 from gateway.settings import Durability, Settings, load_settings
 from gateway.stores.database import Database
 

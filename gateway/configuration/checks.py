@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from gateway.configuration.contradictions import Contradiction, is_loopback, one_of
+from gateway.configuration.credential_checks import credential_contradictions
 from gateway.configuration.errors import Location
 from gateway.configuration.sources import Layer
-from gateway.secret import Secret
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
-
-
-class Contradiction(NamedTuple):
-    """One thing wrong across settings, in the terms of `SettingsError`."""
-
-    location: Location
-    found: str
-    expected: str
-    hint: str | None = None
 
 
 def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
@@ -33,16 +23,9 @@ def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
     yield from _ports(settings)
     yield from _names(settings)
     yield from _secrets(settings, layer)
+    yield from credential_contradictions(settings)
     if settings.environment == "production":
         yield from _production(settings, layer)
-
-
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and loopback addresses; names are not looked up."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _upstream(settings: Settings) -> Iterator[Contradiction]:
@@ -99,16 +82,10 @@ def _secrets(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
         )
     if master_key.value is not None and master_key.file is not None:
         yield Contradiction(("master_key", "file"), "a file and a value", "one of master_key.file and master_key.value")
-    for index, credential in enumerate(settings.credentials):
-        yield from _one_of(("credentials", index), "secret_key", credential.secret_key, credential.secret_key_file)
+    if master_key.transit is not None and (master_key.value is not None or master_key.file is not None):
+        yield Contradiction(("master_key", "transit"), "a second source", "one of file, value and transit")
     for index, key in enumerate(settings.keys):
-        yield from _one_of(("keys", index), "secret", key.secret, key.secret_file)
-
-
-def _one_of(location: Location, name: str, inline: Secret | None, file: Path | None) -> Iterator[Contradiction]:
-    if (inline is None) == (file is None):
-        found = "neither" if inline is None else "both"
-        yield Contradiction(location, found, f"one of {name} and {name}_file")
+        yield from one_of(("keys", index), "secret", key.secret, key.secret_file)
 
 
 def _production(settings: Settings, layer: Layer) -> Iterator[Contradiction]:

@@ -7,59 +7,81 @@ can prove that a refused request never came this far.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
+from gateway.credentials.choice import Choice
 from gateway.credentials.envelope import UnopenableSecret
 from gateway.credentials.opened import OpenedSecrets
+from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.upstream_credentials import upstream_credential_context
 from gateway.credentials.vault import Vault
 from gateway.credentials.watch import StoreWatch
 from gateway.ports import BucketRecord, CredentialUnavailable, UpstreamCredential
+from gateway.stores.contents import StoreContents
 from gateway.stores.errors import RecordExists
 from gateway.stores.upstream_credentials import CredentialState, UpstreamCredentialRecord
 
-DEFAULT_NAME = "default"
-"""The credential for requests that name no bucket, when there are several."""
-
-_Candidate = UpstreamCredential | UpstreamCredentialRecord
+_Candidate = UpstreamCredential | RefreshedCredential | UpstreamCredentialRecord
 
 
 class StoredUpstreamCredentials:
     """Implements `ports.UpstreamCredentials` over the store's active versions and the configured credentials."""
 
-    def __init__(self, watch: StoreWatch, vault: Vault, *, configured: Iterable[UpstreamCredential] = ()) -> None:
+    def __init__(
+        self,
+        watch: StoreWatch,
+        vault: Vault,
+        *,
+        configured: Iterable[UpstreamCredential] = (),
+        choice: Choice | None = None,
+    ) -> None:
         """Raises RecordExists when two configured credentials share a name."""
         self._watch = watch
         self._vault = vault
-        self._configured: dict[str, UpstreamCredential] = {}
-        for credential in configured:
-            if credential.name in self._configured:
-                raise RecordExists(f"The credential {credential.name!r} is configured twice.")
-            self._configured[credential.name] = credential
+        self._choice = choice if choice is not None else Choice()
+        self._configured: dict[str, UpstreamCredential | RefreshedCredential] = {}
+        self.configure(configured)
+        self._candidates: tuple[StoreContents, list[_Candidate]] | None = None
         self._opened: OpenedSecrets[UpstreamCredentialRecord, UpstreamCredential] = OpenedSecrets()
         self.opened_for = 0
         watch.after_poll(self._opened.purge)
 
-    def open_for(self, bucket: BucketRecord | None) -> UpstreamCredential:
-        """The credential for a bucket: the one it names, else the only one of its account.
+    def configure(self, credentials: Iterable[UpstreamCredential | RefreshedCredential]) -> None:
+        """Add credentials beside those of the store. Raises RecordExists when a name is taken."""
+        for credential in credentials:
+            if credential.name in self._configured:
+                raise RecordExists(f"The credential {credential.name!r} is configured twice.")
+            self._configured[credential.name] = credential
+        self._candidates = None
 
-        None stands for the service (list buckets): the only credential there is, else the one named `default`.
-        Two that fit equally are refused rather than guessed between.
-        Raises Sealed without a master key, unless the set-up is wholly static; StoreUnavailable;
-        CredentialUnavailable (naming the account, never a secret).
+    def open_for(self, bucket: BucketRecord | None, source: BucketRecord | None = None) -> UpstreamCredential:
+        """The credential for a bucket, for a copy into it from `source`, or for the service when None.
+
+        `gateway.credentials.choice` says which. Raises Sealed without a master key, unless the set-up is wholly
+        static; StoreUnavailable; CredentialUnavailable (naming the account, never a secret).
         """
-        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
-            self._vault.ensure_unsealed()
-        chosen = self._choose(bucket)
-        match chosen:
-            case UpstreamCredential():
-                credential = chosen
-            case UpstreamCredentialRecord():
-                try:
-                    credential = self._opened.get(chosen.name, chosen, self._open)
-                except UnopenableSecret as error:
-                    raise CredentialUnavailable(str(error)) from error
+        self._ensure_usable()
+        candidates = self._present()
+        if bucket is None:
+            chosen = self._choice.for_service(candidates)
+        elif source is None:
+            chosen = self._choice.for_bucket(bucket, candidates)
+        else:
+            chosen = self._choice.for_copy(bucket, source, candidates)
+        credential = self._opened_of(chosen)
         self.opened_for += 1
         return credential
+
+    def open_named(self, name: str) -> UpstreamCredential:
+        """The credential of that name: to obtain another one with it, or to list its account.
+
+        Raises Sealed, StoreUnavailable, CredentialUnavailable.
+        """
+        self._ensure_usable()
+        fitting = [candidate for candidate in self._present() if candidate.name == name]
+        if len(fitting) != 1:
+            raise CredentialUnavailable(f"Expected one active credential named {name!r}, got {len(fitting)}.")
+        return self._opened_of(fitting[0])
 
     def ensure_no_duplicates(self) -> None:
         """Raises RecordExists when a name is both configured and stored, StoreUnavailable."""
@@ -68,25 +90,31 @@ class StoredUpstreamCredentials:
         if both:
             raise RecordExists(f"Expected each credential in one place, got {both} configured and stored.")
 
-    def _choose(self, bucket: BucketRecord | None) -> _Candidate:
-        stored = self._watch.contents.upstream_credentials
-        active = [record for record in stored if record.state is CredentialState.ACTIVE]
-        candidates: list[_Candidate] = [*self._configured.values(), *active]
-        if bucket is None:
-            fitting = candidates
-            if len(fitting) > 1:
-                fitting = [candidate for candidate in candidates if candidate.name == DEFAULT_NAME]
-            wanted = f"requests without a bucket (the only credential, or the one named {DEFAULT_NAME!r})"
-        elif bucket.credential is not None:
-            fitting = [candidate for candidate in candidates if candidate.name == bucket.credential]
-            wanted = f"bucket {bucket.name!r} of account {bucket.account!r}, named {bucket.credential!r}"
-        else:
-            fitting = [candidate for candidate in candidates if candidate.account == bucket.account]
-            wanted = f"account {bucket.account!r}"
-        if len(fitting) != 1:
-            names = sorted(candidate.name for candidate in fitting)
-            raise CredentialUnavailable(f"Expected one active credential for {wanted}, got {names or 'none'}.")
-        return fitting[0]
+    def _ensure_usable(self) -> None:
+        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
+            self._vault.ensure_unsealed()
+
+    def _present(self) -> list[_Candidate]:
+        contents = self._watch.contents
+        known = self._candidates
+        if known is None or known[0] is not contents:
+            active = (item for item in contents.upstream_credentials if item.state is CredentialState.ACTIVE)
+            known = self._candidates = (contents, [*self._configured.values(), *active])
+        return known[1]
+
+    def _opened_of(self, chosen: _Candidate) -> UpstreamCredential:
+        match chosen:
+            case UpstreamCredential():
+                return chosen
+            case RefreshedCredential():
+                return chosen.current()
+            case UpstreamCredentialRecord():
+                try:
+                    return self._opened.get(chosen.name, chosen, self._open)
+                except UnopenableSecret as error:
+                    raise CredentialUnavailable(str(error)) from error
+            case _:
+                assert_never(chosen)
 
     def _open(self, record: UpstreamCredentialRecord) -> UpstreamCredential:
         return UpstreamCredential(
