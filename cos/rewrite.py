@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cos.address import Level, cos_host, service_host
@@ -22,7 +23,7 @@ from cos.framing import is_aws_chunked, read_content_codings
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import Dialect, Request
 from cos.target import Parameter, render_path, render_query
-from cos.values import Region
+from cos.values import Bucket, ObjectKey, Region, UploadId
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,34 @@ def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
     return UpstreamRequest(
         method="HEAD", host=cos_host(source.bucket, region), path=path, query=query, target=target, headers=()
     )
+
+
+def list_upload_parts(
+    bucket: Bucket, key: ObjectKey, upload_id: UploadId, *, region: Region, after: int
+) -> UpstreamRequest:
+    """A List Parts, unsigned: how a multipart object is measured before its completion is judged."""
+    path = b"/" + key.encode("utf-8")
+    query = (
+        Parameter("uploadId", upload_id),
+        Parameter("max-parts", "1000"),
+        Parameter("part-number-marker", str(after)),
+    )
+    return UpstreamRequest(
+        method="GET", host=cos_host(bucket, region), path=path, query=query,
+        target=render_path(path) + b"?" + render_query(query), headers=(),
+    )  # fmt: skip
+
+
+def with_controls(request: UpstreamRequest, dialect: Dialect, controls: Iterable[tuple[str, str]]) -> UpstreamRequest:
+    """The request with further control headers, named without their prefix. Raises ValueError for one it has."""
+    headers = list(request.headers)
+    given = {name for name, _ in headers}
+    for control, value in controls:
+        name = f"{dialect}{control}".encode("ascii")
+        if name in given:
+            raise ValueError(f"expected no {control} in the request, got one")
+        headers.append((name, value.encode("ascii")))
+    return replace(request, headers=tuple(headers))
 
 
 def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:

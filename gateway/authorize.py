@@ -8,28 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from cos.address import Address
-from cos.calls import Call, ObjectCall, UploadPartCopy
-from cos.documents import ObjectVersion
+from cos.calls import Call, ObjectCall
+from cos.documents import ObjectVersion, read_complete_parts
 from cos.errors import COSError
-from cos.request import Request
 from cos.values import Bucket, Region
+from gateway.asked import access_request, batch_member
 from gateway.context import Context
 from gateway.facts import SourceFacts
 from gateway.ports import BucketRecord, Buckets, Policies
-from policies.decision import Decision, Verdict
-from policies.request import AccessRequest, Caller, Resource
+from policies.decision import Decision, Fact, ReasonDetail, Verdict
+from policies.request import Facts
 
 
 class Authorizer:
     """Resolves buckets, asks policy, and fetches facts when a rule asks for them."""
 
-    def __init__(self, buckets: Buckets, policies: Policies, facts: SourceFacts) -> None:
+    def __init__(
+        self,
+        buckets: Buckets,
+        policies: Policies,
+        facts: SourceFacts,
+        *,
+        reason_detail: ReasonDetail = ReasonDetail.FULL,
+    ) -> None:
         self._buckets = buckets
         self._policies = policies
         self._facts = facts
+        self.reason_detail = reason_detail
 
     def resolve(self, address: Address) -> BucketRecord | None:
         """The addressed bucket as registered; None for the service. Raises COSError(AccessDenied)."""
@@ -43,28 +50,44 @@ class Authorizer:
             return None
         return self._find(call.source.bucket, call.source.region, what="source bucket")
 
-    async def authorize(self, context: Context, *, now: float) -> None:
-        """Judge a resolved call and leave the decision in `context`.
+    async def authorize(self, context: Context, *, now: float, document: bytes = b"") -> None:
+        """Judge a resolved call and leave the decision in `context`; a dry run is judged, and not refused.
+
+        `document` is the body of a completion, which names its parts.
 
         Raises COSError: AccessDenied with the reason and the decision id, or the code of the COS rule that
         was broken; NoSuchKey when a fact was needed and the source is not there.
         """
-        asked = _access_request(context, now=now)
+        asked = context.asked = access_request(context, now=now)
         decision = self._policies.decide(asked)
-        if decision.verdict is Verdict.NEEDS_FACTS:
-            facts = await self._facts.measure(context)
-            decision = self._policies.decide(replace(asked, facts=facts))
+        if decision.verdict is Verdict.NEEDS_FACTS and not context.dry_run:
+            asked = context.asked = replace(asked, facts=await self._measured(context, decision, document))
+            decision = self._policies.decide(asked)
         context.decided(decision)
-        _enforce(context, decision)
+        _enforce(context, decision, self.reason_detail)
 
     def authorize_deletes(self, context: Context, objects: Sequence[ObjectVersion], *, now: float) -> None:
         """Judge every key of a batch delete; one that is refused refuses the batch. Raises COSError."""
-        asked = _access_request(context, now=now)
+        asked = context.asked = access_request(context, now=now)
         for entry in objects:
-            resource = replace(asked.resource, key=entry.key, version_id=entry.version_id)
-            decision = self._policies.decide(replace(asked, resource=resource))
+            context.asked_keys.append((entry.key, entry.version_id))
+            decision = self._policies.decide(batch_member(asked, entry.key, entry.version_id))
             context.decided(decision)
-            _enforce(context, decision)
+            _enforce(context, decision, self.reason_detail)
+            if not decision.allowed:
+                # A dry run ends where the batch would.
+                return
+
+    async def _measured(self, context: Context, decision: Decision, document: bytes) -> Facts:
+        """What the decision hinges on. Where callers are told no reasons, they are not told what exists either."""
+        try:
+            if Fact.UPLOAD_SIZE in decision.needs:
+                return await self._facts.measure_upload(context, read_complete_parts(document))
+            return await self._facts.measure(context)
+        except COSError as missing:
+            if self.reason_detail is ReasonDetail.NONE and missing.code in ("NoSuchKey", "InvalidRequest"):
+                raise COSError("AccessDenied", "Access Denied.") from None
+            raise
 
     def _find(self, bucket: Bucket, stated_region: Region | None, *, what: str) -> BucketRecord:
         record = self._buckets.find(bucket)
@@ -74,57 +97,12 @@ class Authorizer:
         return record
 
 
-def _access_request(context: Context, *, now: float) -> AccessRequest:
-    call, caller, request = _known(context)
-    address = call.address
-    bucket, source_bucket = context.bucket, context.source_bucket
-    resource = Resource(
-        bucket=address.bucket,
-        key=address.key,
-        region=bucket.region if bucket is not None else None,
-        version_id=call.version_id if isinstance(call, ObjectCall) else None,
-    )
-    common = AccessRequest(
-        caller=caller,
-        action=call.operation.action,
-        resource=resource,
-        headers=_control_names(request),
-        time=datetime.fromtimestamp(now, UTC),
-    )
-    if isinstance(call, ObjectCall):
-        return replace(common, part_number=call.part_number) if call.part_number is not None else common
-    if source_bucket is None:
-        raise COSError("AccessDenied")
-    source = Resource(
-        bucket=call.source.bucket,
-        key=call.source.key,
-        region=source_bucket.region,
-        version_id=call.source.version_id,
-    )
-    if isinstance(call, UploadPartCopy):
-        return replace(
-            common,
-            source=source,
-            part_number=call.part_number,
-            byte_range=call.byte_range,
-            conditions=call.conditions,
-        )
-    return replace(common, source=source, conditions=call.conditions)
-
-
-def _known(context: Context) -> tuple[Call, Caller, Request]:
-    if context.call is None or context.caller is None or context.request is None:
-        raise ValueError("a request is judged after it was read and its caller is known")
-    return context.call, context.caller, context.request
-
-
-def _control_names(request: Request) -> frozenset[str]:
-    prefix = request.dialect.encode("ascii")
-    return frozenset(name[len(prefix) :].decode("ascii") for name in request.headers.names() if name.startswith(prefix))
-
-
-def _enforce(context: Context, decision: Decision) -> None:
-    if decision.allowed:
+def _enforce(context: Context, decision: Decision, detail: ReasonDetail) -> None:
+    if decision.allowed or context.dry_run:
         return
-    message = f"Access Denied: {decision.reason}." if decision.code == "AccessDenied" else f"{decision.reason}."
+    told = decision.told(detail)
+    if decision.code == "AccessDenied":
+        message = f"Access Denied: {told}." if told else "Access Denied."
+    else:
+        message = f"{told}." if told else ""
     raise COSError(decision.code, message, details=(("DecisionId", context.decision_id or ""),))

@@ -5,7 +5,7 @@ It never holds a secret, a signature or a header value that is not policy's busi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cos.address import Address
@@ -14,10 +14,11 @@ from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.forms import FormUpload
 from cos.operations import Operation
 from cos.request import Request
+from cos.values import ObjectKey, VersionId
 from gateway.identifiers import new_decision_id
 from gateway.ports import BucketRecord
 from policies.decision import Decision
-from policies.request import Caller
+from policies.request import AccessRequest, Caller
 
 
 @dataclass(slots=True)
@@ -39,6 +40,12 @@ class Context:
     form: FormUpload | None = None
     upstream_status: int | None = None
     upstream_request_id: str | None = None
+    dry_run: bool = False
+    """Judged and explained, but not carried out."""
+    asked: AccessRequest | None = None
+    """What was judged last, with what was measured for it."""
+    asked_keys: list[tuple[ObjectKey, VersionId | None]] = field(default_factory=list)
+    """The objects of a batch that were judged, each in place of the key of `asked`."""
     intended: dict[str, Any] | None = None
     """What the audited intent said; nothing in it changes afterwards."""
 
@@ -85,6 +92,10 @@ class Context:
                 "document": self.decision.document,
                 "statement": self.decision.statement_id,
             }
+            if self.decision.amendments:
+                event["policy"]["added"] = {item.name: item.value for item in self.decision.amendments}
+        if self.dry_run:
+            event["dry_run"] = True
         return event
 
 

@@ -53,16 +53,20 @@ def as_cos_error(error: PortError) -> COSError:
             return COSError("InternalError")
 
 
-def error_headers(error: COSError, request_id: str) -> list[tuple[bytes, bytes]]:
-    """Response fields of a refusal, without framing."""
-    headers = [
-        (b"content-type", b"application/xml"),
+def response_ids(request_id: str) -> list[tuple[bytes, bytes]]:
+    """The fields that every answer of the gateway's own carries."""
+    return [
         (b"server", b"cos-gateway"),
         (b"x-cos-request-id", request_id.encode("ascii")),
         (b"x-amz-request-id", request_id.encode("ascii")),
         (b"x-cos-trace-id", new_trace_id(request_id).encode("ascii")),
         (b"x-content-type-options", b"nosniff"),
     ]
+
+
+def error_headers(error: COSError, request_id: str) -> list[tuple[bytes, bytes]]:
+    """Response fields of a refusal, without framing."""
+    headers = [(b"content-type", b"application/xml"), *response_ids(request_id)]
     if error.status == 503:
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
     return headers

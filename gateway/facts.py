@@ -1,4 +1,4 @@
-"""What must be asked of COS before a rule can answer: the source's size, ETag and version. Step 8.
+"""What must be asked of COS before a rule can answer: a source's size and ETag, an upload's parts. Step 8.
 
 A measurement is itself a read of the source. It is made only when every rule that needs no fact has
 passed, it is audited before it is sent, and its result is never shown to the caller.
@@ -7,28 +7,43 @@ passed, it is audited before it is sent, and its result is never shown to the ca
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from cos.calls import ObjectCall
+from cos.documents import CompletedPart
 from cos.errors import COSError
 from cos.request import Dialect
 from cos.rewrite import UpstreamRequest, head_source
 from gateway.context import Context
 from gateway.forward import Forwarder
+from gateway.upload_facts import measure_upload
 from policies.request import Facts
 
 _DIGITS = re.compile(rb"[0-9]{1,18}")
+_ETAG = re.compile(rb'"?([!#-)+\-.-~]{1,256})"?')
 
 Record = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class SourceFacts:
-    """Measures a copy source with a HEAD request."""
+    """Measures a copy source with a HEAD request, and an upload by listing its parts."""
 
     def __init__(self, forwarder: Forwarder, record: Record) -> None:
         self._forwarder = forwarder
         self._record = record
+
+    async def measure_upload(self, context: Context, parts: Sequence[CompletedPart]) -> Facts:
+        """The facts of the upload that the context's call completes, of the parts it names.
+
+        Raises COSError(NoSuchUpload, InvalidPart, BadGateway) and PortError.
+        """
+        call, bucket = context.call, context.bucket
+        if not isinstance(call, ObjectCall) or bucket is None:
+            raise ValueError("only an upload has parts to measure")
+        await self._record({"type": "measure", **context.described()})
+        size = await measure_upload(self._forwarder, call, bucket, parts)
+        return Facts(measured=True, upload_size_bytes=size)
 
     async def measure(self, context: Context) -> Facts:
         """The facts of the context's copy source.
@@ -65,6 +80,12 @@ def _read_facts(headers: Mapping[bytes, bytes]) -> Facts:
     return Facts(
         measured=True,
         source_size_bytes=int(length),
-        source_etag=etag.decode("latin-1").strip('"') if etag else None,
+        source_etag=_read_etag(etag),
         source_version_id=version.decode("latin-1") if version else None,
     )
+
+
+def _read_etag(raw: bytes | None) -> str | None:
+    """An ETag without its quotes; None when it could not be written back as a condition."""
+    match = _ETAG.fullmatch(raw or b"")
+    return match[1].decode("ascii") if match is not None else None

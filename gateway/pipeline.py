@@ -21,11 +21,14 @@ from cos.documents import MAX_DOCUMENT_BYTES, read_delete_objects
 from cos.errors import COSError
 from cos.operations import Body, find_operation
 from cos.request import read_request
-from cos.rewrite import rewrite, with_content_md5
-from cos.signing import read_claim
+from cos.rewrite import rewrite, with_content_md5, with_controls
+from cos.signing import read_claim, with_hoisted_headers
+from gateway.asked import recorded
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
 from gateway.context import Context
+from gateway.decision_record import described_decision
+from gateway.dry_run import answer_dry_run, read_dry_run
 from gateway.errors import as_cos_error, error_body, error_headers
 from gateway.exchange import ClientGone, Exchange
 from gateway.form_upload import admit_form
@@ -90,7 +93,8 @@ class Pipeline:
         now = time.time()
 
         # 1  Raw bytes become one immutable request; whatever has two meanings is refused.
-        request = context.request = read_request(exchange.method, exchange.raw_target, exchange.raw_headers)
+        received = read_request(exchange.method, exchange.raw_target, exchange.raw_headers)
+        request = context.request = with_hoisted_headers(received)
 
         # 2  Host and path name a bucket and a key.
         address = context.address = parse_address(request.host, request.target.path, self._domains)
@@ -107,11 +111,12 @@ class Pipeline:
         elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
             caller = context.caller = anybody
         else:
-            claim = read_claim(request)
+            claim = read_claim(received)
             caller = context.caller = self._authenticator.authenticate(
-                request, address.level, claim, now=now, client_address=exchange.client_address
+                received, address.level, claim, now=now, client_address=exchange.client_address
             )
             exchange.payload = self._authenticator.open_payload(request, operation, claim)
+            context.dry_run = read_dry_run(request, claim)
 
         # 6  Only so much at once, in all and for one principal.
         with self._in_flight.admit(caller.principal):
@@ -125,12 +130,19 @@ class Pipeline:
             body: AsyncIterator[bytes] | bytes
             if operation.name == "DeleteMultipleObjects":
                 body = await self._judged_batch(exchange, context, call, now=now)
+            elif operation.name == "CompleteMultipartUpload":
+                # Its body names the parts: how large the object becomes may be policy's business.
+                body = document = await self._document(exchange, call)
+                await self._authorizer.authorize(context, now=now, document=document)
             else:
                 await self._authorizer.authorize(context, now=now)
-                body = await self._body(exchange, call)
+                body = b"" if context.dry_run else await self._body(exchange, call)
+            if context.dry_run:
+                await answer_dry_run(exchange, context, self._authorizer.reason_detail)
+                return
 
             # 10  The intent is durable, or nothing is sent.
-            context.intended = context.described()
+            context.intended = context.described() | recorded(context)
             await self._audit.record({"type": "intent", **context.intended})
 
             # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
@@ -141,6 +153,9 @@ class Pipeline:
                 region=context.bucket.region if context.bucket is not None else address.region,
                 source_region=context.source_bucket.region if context.source_bucket is not None else None,
             )
+            if context.decision is not None and context.decision.amendments:
+                added = [(amendment.name, amendment.value) for amendment in context.decision.amendments]
+                upstream_request = with_controls(upstream_request, request.dialect, added)
             if operation.body is Body.DOCUMENT and isinstance(body, bytes):
                 upstream_request = with_content_md5(upstream_request, body)
             response = await self._forwarder.send(
@@ -161,10 +176,14 @@ class Pipeline:
 
     async def _judged_batch(self, exchange: Exchange, context: Context, call: Call, *, now: float) -> bytes:
         """The document of a batch delete, each of whose keys was allowed. The same bytes are sent."""
-        declared_bytes = call.body_bytes if isinstance(call, ObjectCall) else None
-        document = await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=declared_bytes)
+        document = await self._document(exchange, call)
         self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
         return document
+
+    async def _document(self, exchange: Exchange, call: Call) -> bytes:
+        """A bounded document, read whole."""
+        declared_bytes = call.body_bytes if isinstance(call, ObjectCall) else None
+        return await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=declared_bytes)
 
     async def _body(self, exchange: Exchange, call: Call) -> AsyncIterator[bytes] | bytes:
         """The request body to send: streamed unread, or a bounded document read whole."""
@@ -173,7 +192,7 @@ class Pipeline:
             return await exchange.read_body(0) if exchange.payload is not None else b""
         if call.operation.body in (Body.STREAM, Body.FORM):
             return exchange.body()
-        return await exchange.read_body(MAX_DOCUMENT_BYTES, declared_bytes=call.body_bytes)
+        return await self._document(exchange, call)
 
     async def _refuse(self, exchange: Exchange, context: Context, error: COSError) -> str:
         """Answer with an error, or break the connection visibly when an answer has already begun."""
@@ -198,7 +217,7 @@ class Pipeline:
         """One audit line of what became of it, one log line, the metrics."""
         event = {
             "type": "outcome",
-            **(context.intended or context.described()),
+            **(context.intended or context.described() | recorded(context)),
             "result": result,
             "status": exchange.status,
             "code": context.error_code,
@@ -208,19 +227,9 @@ class Pipeline:
             "bytes_out": exchange.bytes_out,
             "seconds": round(time.monotonic() - exchange.started, 6),
         }
-        if context.decision is not None and not context.decision.allowed:
-            event["reason"] = context.decision.reason
-            event["trace"] = [
-                {
-                    "statement": trace.statement_id,
-                    "document": trace.document,
-                    "effect": trace.effect,
-                    "mode": trace.mode,
-                    "matched": trace.matched,
-                    "failed": trace.violation.rule if trace.violation is not None else None,
-                    "reason": trace.violation.reason if trace.violation is not None else None,
-                }
-                for trace in context.decision.trace
-            ]
+        if context.decision is not None:
+            event |= described_decision(context.decision)
+            if context.decision.errors:
+                self._log.error("rules failed", request_id=context.request_id, errors=event["errors"])
         self._audit.note(event)
         self._telemetry.answered(context, exchange, result=result)

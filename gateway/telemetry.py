@@ -22,6 +22,7 @@ from prometheus_client.utils import floatToGoString
 
 from gateway.access_log import AccessLog, Answered, structured_access_log
 from gateway.context import Context
+from gateway.decision_counts import DecisionCounts
 from gateway.exchange import Exchange
 from gateway.limits import InFlight
 
@@ -60,9 +61,11 @@ class Telemetry:
         self._refusals: dict[str, int] = {}
         self._durations: dict[str, _Durations] = {}
         self._bytes_in = self._bytes_out = 0
+        self._decisions = DecisionCounts()
 
     def answered(self, context: Context, exchange: Exchange, *, result: str) -> None:
         """Count and log one finished exchange."""
+        self._decisions.judged(context)
         operation, status = context.operation_name, exchange.status or 0
         seconds = time.monotonic() - exchange.started
         key = (operation, status)
@@ -104,6 +107,7 @@ class Telemetry:
         for code, count in self._refusals.items():
             refusals.add_metric([code], count)
         yield refusals
+        yield from self._decisions.collect()
         durations = HistogramMetricFamily(
             "cosgw_request_seconds", "Time from the request head to the end of the answer.", labels=["operation"]
         )

@@ -28,6 +28,15 @@ class Mode(StrEnum):
     SHADOW = "shadow"
 
 
+class ReasonDetail(StrEnum):
+    """How much of a denial's reason its caller is told. Whoever reads the audit log always learns all of it."""
+
+    FULL = "full"
+    RULE = "rule"
+    """Which rule, but no value: neither sizes and regions nor what would have been allowed."""
+    NONE = "none"
+
+
 class Fact(StrEnum):
     """A measurement that a rule may ask for: of the copy source, or of an upload's parts at its completion."""
 
@@ -128,6 +137,16 @@ class Decision:
     @property
     def allowed(self) -> bool:
         return self.verdict is Verdict.ALLOW
+
+    def told(self, detail: ReasonDetail) -> str:
+        """The reason as the caller may know it; empty when it may not."""
+        match detail:
+            case ReasonDetail.FULL:
+                return self.reason
+            case ReasonDetail.RULE:
+                return self.violations[0].rule if self.violations else ""
+            case ReasonDetail.NONE:
+                return ""
 
     @property
     def reason(self) -> str:

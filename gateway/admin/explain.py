@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import replace
+
 from pydantic import Field
 
 from cos.values import Bucket, Region

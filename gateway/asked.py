@@ -1,0 +1,119 @@
+"""The call as policy sees it: every argument a rule may judge, as the one value that is judged and recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.errors import COSError
+from cos.request import Request
+from cos.values import ObjectKey, VersionId
+from gateway.context import Context
+from gateway.dry_run import CONTROL_NAMES
+from policies.request import AccessRequest, Caller, Resource
+from policies.rules.storage import Encryption
+from policies.written import render_request
+
+_KMS = frozenset({"cos/kms", "aws:kms", "aws:kms:dsse"})
+_MAX_HEADER_CHARACTERS = 128
+
+
+def access_request(context: Context, *, now: float) -> AccessRequest:
+    """The access that a read and resolved call asks for, before anything is measured. Raises COSError(AccessDenied)."""
+    call, caller, request = _known(context)
+    address = call.address
+    bucket, source_bucket = context.bucket, context.source_bucket
+    resource = Resource(
+        bucket=address.bucket,
+        key=address.key,
+        region=bucket.region if bucket is not None else None,
+        version_id=call.version_id if isinstance(call, ObjectCall) else None,
+    )
+    common = AccessRequest(
+        caller=caller,
+        action=call.operation.action,
+        resource=resource,
+        headers=_control_names(request),
+        time=datetime.fromtimestamp(now, UTC),
+        storage_class=_control_text(request, "storage-class"),
+        encryption=_encryption(request),
+    )
+    if isinstance(call, ObjectCall):
+        return replace(common, part_number=call.part_number, object_bytes=_object_bytes(request, call))
+    if source_bucket is None:
+        raise COSError("AccessDenied")
+    source = Resource(
+        bucket=call.source.bucket,
+        key=call.source.key,
+        region=source_bucket.region,
+        version_id=call.source.version_id,
+    )
+    if isinstance(call, UploadPartCopy):
+        return replace(
+            common,
+            source=source,
+            part_number=call.part_number,
+            byte_range=call.byte_range,
+            conditions=call.conditions,
+        )
+    return replace(common, source=source, conditions=call.conditions)
+
+
+def recorded(context: Context) -> dict[str, Any]:
+    """What was judged, as audit fields that `policy explain`, `diff` and `replay` judge again.
+
+    `asked` is the request in the words of a document's tests; of a batch `asked_keys` lists what was judged
+    in place of its key, up to the one that was refused.
+    """
+    if context.asked is None:
+        return {}
+    event: dict[str, Any] = {"asked": render_request(context.asked)}
+    if context.asked_keys:
+        event["asked_keys"] = [list(entry) for entry in context.asked_keys]
+    return event
+
+
+def batch_member(asked: AccessRequest, key: ObjectKey, version_id: VersionId | None) -> AccessRequest:
+    """The access to one object of a batch."""
+    return replace(asked, resource=replace(asked.resource, key=key, version_id=version_id))
+
+
+def _known(context: Context) -> tuple[Call, Caller, Request]:
+    if context.call is None or context.caller is None or context.request is None:
+        raise ValueError("a request is judged after it was read and its caller is known")
+    return context.call, context.caller, context.request
+
+
+def _control_names(request: Request) -> frozenset[str]:
+    prefix = request.dialect.encode("ascii")
+    return frozenset(
+        name[len(prefix) :].decode("ascii")
+        for name in request.headers.names()
+        if name.startswith(prefix) and name not in CONTROL_NAMES
+    )
+
+
+def _control_text(request: Request, name: str) -> str | None:
+    raw = request.control(name)
+    return raw.decode("latin-1")[:_MAX_HEADER_CHARACTERS] if raw else None
+
+
+def _encryption(request: Request) -> str | None:
+    if request.control("server-side-encryption-customer-algorithm"):
+        return Encryption.CUSTOMER
+    asked = _control_text(request, "server-side-encryption")
+    if asked is None:
+        return None
+    if asked == "AES256":
+        return Encryption.COS
+    return Encryption.KMS if asked in _KMS else asked
+
+
+def _object_bytes(request: Request, call: ObjectCall) -> int | None:
+    """How long the object will be; of an append, with what is there already."""
+    if call.body_bytes is None or call.operation.name != "AppendObject":
+        return call.body_bytes
+    position = request.target.value("position") or ""
+    return call.body_bytes + int(position) if position.isascii() and position.isdigit() else None
