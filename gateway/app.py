@@ -1,4 +1,4 @@
-"""The two ports as one running gateway: data and admin, started and stopped together."""
+"""The ports as one running gateway: data, admin and, if wanted, sts; started and stopped together."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from gateway.pipeline import Pipeline
 from gateway.server import Server, bind
 from gateway.services import Services, open_services
 from gateway.settings import Settings
+from gateway.sts import SessionEndpoint, sts_app
 
 
 class DataPlane:
@@ -57,6 +58,9 @@ class Gateway:
     data_port: int
     admin_host: str
     admin_port: int
+    sts_host: str
+    sts_port: int | None
+    """None: no temporary keys are issued."""
 
     @property
     def endpoint(self) -> str:
@@ -66,16 +70,23 @@ class Gateway:
     def admin_endpoint(self) -> str:
         return f"http://{_authority(self.admin_host, self.admin_port)}"
 
+    @property
+    def sts_endpoint(self) -> str | None:
+        return f"http://{_authority(self.sts_host, self.sts_port)}" if self.sts_port is not None else None
+
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
-    """Start both ports; on leaving, stop accepting, let requests in flight finish, and close everything.
+    """Start the ports; on leaving, stop accepting, let requests in flight finish, and close everything.
 
     Raises PortTaken, PortError and what `open_services` raises; then nothing has been started.
     """
     async with AsyncExitStack() as stack:
         data_socket = stack.enter_context(closing(bind(settings.data.host, settings.data.port)))
         admin_socket = stack.enter_context(closing(bind(settings.admin.host, settings.admin.port)))
+        sts_socket = None
+        if settings.sts.port is not None:
+            sts_socket = stack.enter_context(closing(bind(settings.sts.host, settings.sts.port)))
         services = await stack.enter_async_context(open_services(settings))
         data = Server(_data_config(settings, services))
         admin = Server(_admin_config(services))
@@ -83,8 +94,13 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
             asyncio.create_task(data.serve(sockets=[data_socket])),
             asyncio.create_task(admin.serve(sockets=[admin_socket])),
         ]
+        servers = [data, admin]
+        if sts_socket is not None:
+            sts = Server(_sts_config(settings, services))
+            servers.append(sts)
+            tasks.append(asyncio.create_task(sts.serve(sockets=[sts_socket])))
         try:
-            await _started(data, admin, tasks)
+            await _started(servers, tasks)
             services.accepting = True
             yield Gateway(
                 services=services,
@@ -92,12 +108,15 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
                 data_port=_port(data_socket),
                 admin_host=settings.admin.host,
                 admin_port=_port(admin_socket),
+                sts_host=settings.sts.host,
+                sts_port=_port(sts_socket) if sts_socket is not None else None,
             )
         finally:
             # Not ready first, so that a load balancer stops sending; the admin port closes last.
             services.accepting = False
-            data.should_exit = True
-            await asyncio.wait(tasks[:1])
+            for server in servers:
+                server.should_exit = server is not admin
+            await asyncio.wait([task for task, server in zip(tasks, servers, strict=True) if server is not admin])
             admin.should_exit = True
             await asyncio.wait(tasks)
 
@@ -130,6 +149,41 @@ def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
     )
 
 
+def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
+    sessions = services.sessions
+    endpoint = SessionEndpoint(
+        keys=services.keys,
+        authenticator=sessions.authenticator,
+        desk=sessions.desk,
+        providers=sessions.providers,
+        audit=services.audit,
+        territories=sessions.territories,
+    )
+    # Its callers are the data port's: the same deadlines, and connections of its own.
+    deadlines = Deadlines(
+        head_seconds=settings.data.header_timeout_seconds,
+        body_idle_seconds=settings.data.body_idle_timeout_seconds,
+        keepalive_seconds=settings.data.keepalive_seconds,
+        min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
+    )
+    connections = Connections(
+        max_connections=settings.data.max_connections, max_per_address=settings.data.max_connections_per_address
+    )
+    return uvicorn.Config(
+        sts_app(endpoint),
+        http=data_protocol(deadlines, connections),
+        loop="none",
+        lifespan="off",
+        ws="none",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(settings.data.drain_seconds),
+    )
+
+
 def _admin_config(services: Services) -> uvicorn.Config:
     return uvicorn.Config(
         admin_app(checks=services.checks, registry=services.telemetry.registry, api=api_app(services)),
@@ -145,8 +199,8 @@ def _admin_config(services: Services) -> uvicorn.Config:
     )
 
 
-async def _started(data: Server, admin: Server, tasks: list[asyncio.Task[None]]) -> None:
-    while not (data.started and admin.started):
+async def _started(servers: list[Server], tasks: list[asyncio.Task[None]]) -> None:
+    while not all(server.started for server in servers):
         for task in tasks:
             if task.done():
                 await task

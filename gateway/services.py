@@ -30,6 +30,7 @@ from gateway.policy_files import PolicyFiles
 from gateway.ports import AccessKey, BucketRecord, PortError
 from gateway.readiness import Check
 from gateway.relay import Relay
+from gateway.session_services import SessionServices, session_services
 from gateway.settings import Durability, LogFormat, LogLevel, Settings
 from gateway.stores.buckets import ConfiguredBuckets
 from gateway.stores.database import Database
@@ -54,6 +55,7 @@ class Services:
     watch: StoreWatch
     audit: JsonLinesAuditLog
     administration: Administration
+    sessions: SessionServices
     accepting: bool = False
 
     def checks(self) -> list[Check]:
@@ -100,7 +102,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         keys.ensure_no_duplicates()
         renewed = await stack.enter_async_context(renewing(settings, credentials))
         credentials.ensure_no_duplicates()
-        upstream = HttpUpstream(_upstream_settings(settings))
+        sessions = await stack.enter_async_context(
+            session_services(
+                settings,
+                database,
+                watch,
+                vault,
+                keys,
+                audit,
+                limits=_window_limits(settings),
+                territories=territories(settings),
+            )
+        )
+        upstream = HttpUpstream(upstream_settings(settings))
         stack.push_async_callback(upstream.aclose)
         in_flight = InFlight(
             max_requests=settings.data.max_in_flight,
@@ -110,7 +124,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         forwarder = Forwarder(credentials, upstream)
         pipeline = Pipeline(
             domains=Domains(gateway=settings.data.domains),
-            authenticator=Authenticator(keys, limits=_window_limits(settings)),
+            authenticator=Authenticator(
+                keys, limits=_window_limits(settings), sessions=sessions.opened, uses=sessions.uses
+            ),
             authorizer=Authorizer(
                 ConfiguredBuckets(bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
             ),
@@ -135,6 +151,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             watch=watch,
             audit=audit,
             administration=Administration(database, vault, audit, applied=watch.refresh_soon),
+            sessions=sessions,
         )
 
 
@@ -195,7 +212,8 @@ def _configured_keys(settings: Settings) -> list[AccessKey]:
     ]
 
 
-def _upstream_settings(settings: Settings) -> UpstreamSettings:
+def upstream_settings(settings: Settings) -> UpstreamSettings:
+    """The way to COS, as the settings describe it."""
     chosen = settings.upstream
     return UpstreamSettings(
         endpoint=chosen.endpoint,

@@ -37,6 +37,7 @@ from gateway.configuration.errors import (
 )
 from gateway.configuration.group import Group
 from gateway.configuration.secret_files import read_secret_files
+from gateway.configuration.sessions import IdentityProviderSettings, StsSettings
 from gateway.configuration.sources import (
     Layer,
     lay_over,
@@ -315,6 +316,9 @@ class Settings(BaseSettings):
     discovery: DiscoverySettings = DiscoverySettings()
     keys: tuple[KeySettings, ...] = ()
     """Static access keys, beside those in the store."""
+    sts: StsSettings = StsSettings()
+    identity_providers: tuple[IdentityProviderSettings, ...] = ()
+    """Whose identity tokens are exchanged for sessions at the sts port."""
     regions: RegionSettings = RegionSettings()
     log: LogSettings = LogSettings()
 

@@ -77,7 +77,10 @@ class Narrowing:
 
 def parse_narrowing(text: str, *, territories: Territories) -> Narrowing:
     """A session policy from its JSON text. Raises PolicyErrors with everything that is wrong with it."""
-    raw = text.encode("utf-8", "surrogatepass")
+    try:
+        raw = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _refused("half a character", "text") from None
     if len(raw) > MAX_BYTES:
         raise _refused(f"{len(raw)} bytes", f"at most {MAX_BYTES}")
     try:

@@ -23,6 +23,7 @@ def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
     yield from _ports(settings)
     yield from _names(settings)
     yield from _secrets(settings, layer)
+    yield from _identity_providers(settings)
     yield from credential_contradictions(settings)
     if settings.environment == "production":
         yield from _production(settings, layer)
@@ -50,7 +51,7 @@ def _upstream(settings: Settings) -> Iterator[Contradiction]:
 
 def _ports(settings: Settings) -> Iterator[Contradiction]:
     taken: dict[int, str] = {}
-    listeners = [("data", settings.data.port), ("admin", settings.admin.port)]
+    listeners = [("data", settings.data.port), ("admin", settings.admin.port), ("sts", settings.sts.port or 0)]
     if settings.embedded.enabled:
         listeners.append(("embedded", settings.embedded.port))
     for group, port in listeners:
@@ -58,10 +59,21 @@ def _ports(settings: Settings) -> Iterator[Contradiction]:
             yield Contradiction((group, "port"), str(port), f"a port of its own; {other}.port has this one")
 
 
+def _identity_providers(settings: Settings) -> Iterator[Contradiction]:
+    for index, provider in enumerate(settings.identity_providers):
+        parts = urlsplit(provider.jwks_url)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            yield Contradiction(
+                ("identity_providers", index, "jwks_url"), repr(provider.jwks_url), "https, or a loopback address"
+            )
+
+
 def _names(settings: Settings) -> Iterator[Contradiction]:
     yield from _repeated("buckets", "name", (bucket.name for bucket in settings.buckets))
     yield from _repeated("credentials", "name", (credential.name for credential in settings.credentials))
     yield from _repeated("keys", "id", (key.id for key in settings.keys))
+    yield from _repeated("identity_providers", "name", (provider.name for provider in settings.identity_providers))
+    yield from _repeated("identity_providers", "issuer", (provider.issuer for provider in settings.identity_providers))
 
 
 def _repeated(group: str, field: str, values: Iterable[Hashable]) -> Iterator[Contradiction]:
