@@ -16,6 +16,7 @@ from cos.calls import PutObjectCopy, UploadPartCopy
 from cos.conditions import CopyConditions
 from cos.copy_source import CopySource
 from cos.errors import COSError
+from cos.request import Dialect
 from cos.xml import element
 from emulator.archives import refuse_archived
 from emulator.dates import copy_date, part_copy_date
@@ -85,7 +86,7 @@ async def upload_part_copy(exchange: Exchange) -> Response:
     root = element(
         "CopyPartResult",
         element("ETag", quoted(content.etag)),
-        element("LastModified", part_copy_date(exchange.now)),
+        element("LastModified", _part_date(exchange)),
     )
     return exchange.xml(root, [*_source_headers(exchange, source), *encryption_headers(exchange, upload.metadata)])
 
@@ -223,3 +224,8 @@ def _source_headers(exchange: Exchange, source: _Source) -> list[tuple[str, str]
     if source.bucket.versioning is Versioning.OFF:
         return []
     return [(exchange.named("copy-source-version-id"), source.version.version_id)]
+
+
+def _part_date(exchange: Exchange) -> str:
+    # S3 clients read a time without its zone as no time at all.
+    return copy_date(exchange.now) if exchange.dialect is Dialect.S3 else part_copy_date(exchange.now)

@@ -128,7 +128,11 @@ def _absent(exchange: Exchange, kind: str) -> bytes:
     return render_document(element(_KINDS[kind].empty_root))
 
 
+_TYPED_GRANTEE = b'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
+
+
 def _private_acl(exchange: Exchange) -> bytes:
     grant = element("Grant", owner_element(exchange, "Grantee"), element("Permission", "FULL_CONTROL"))
     root = element("AccessControlPolicy", owner_element(exchange, "Owner"), element("AccessControlList", grant))
-    return render_document(root)
+    # s3cmd reads the type of a grantee, which is an attribute; elements have none here.
+    return render_document(root).replace(b"<Grantee>", _TYPED_GRANTEE)

@@ -8,6 +8,8 @@ Source: COS API, "Request Signature" (436/7778); RFC 3986 §2.3; reference page 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cos.target import percent_decode
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
@@ -36,6 +38,7 @@ def encode_value(raw: bytes) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)  # a pure function; names are few, and no secrets
 def encode_name(raw: bytes) -> str:
     """`uploadId` → `uploadid`; `X/中` → `x%2f%e4%b8%ad`."""
     return encode_value(raw).lower()

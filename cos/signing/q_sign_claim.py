@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from cos.errors import COSError
 from cos.request import Request
@@ -31,6 +32,7 @@ FIELDS = (
 )
 
 _FIELD_NAMES = frozenset(FIELDS)
+_TOKEN_HEADER = TOKEN_NAME.encode()
 _TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})", re.ASCII)
 ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{40}", re.ASCII)
@@ -109,6 +111,7 @@ def read_window(name: str, text: str) -> Window:
     return window
 
 
+@lru_cache(maxsize=1024)  # a pure function; a client's requests list the same names
 def _read_list(field: str, text: str) -> tuple[str, ...]:
     """Canonical names in ascending order; a name may be repeated (Go lists one per value)."""
     if not text:
@@ -138,7 +141,7 @@ def _canonical(field: str, name: str) -> str:
 
 def _read_token(request: Request, carrier: Carrier) -> str | None:
     """The security token, from the one place it is in. Raises COSError(AccessDenied, InvalidRequest)."""
-    header = request.headers.text(TOKEN_NAME.encode())
+    header = request.headers.text(_TOKEN_HEADER)
     given = request.target.values(TOKEN_NAME)
     if len(given) + (header is not None) > 1 or (given and carrier is Carrier.HEADER):
         raise COSError("AccessDenied", f"Expected {TOKEN_NAME} once, beside the signature.")

@@ -9,7 +9,6 @@ Source: reference page §1.2, §1.4.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
@@ -65,7 +64,8 @@ def sign(
         headers.append((_TOKEN_HEADER, token.encode()))
     fields = _signature_fields(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
     authorization = "&".join([f"{name}={value}" for name, value in fields])
-    return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
+    headers.append((b"authorization", authorization.encode()))
+    return UpstreamRequest(request.method, request.host, request.path, request.query, request.target, tuple(headers))
 
 
 def presign(
@@ -83,9 +83,8 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    return with_parameters(
-        request, _signature_fields(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
-    )
+    fields = _signature_fields(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
+    return with_parameters(request, tuple(Parameter(name, value) for name, value in fields))
 
 
 def _signature_fields(
@@ -96,21 +95,18 @@ def _signature_fields(
     now: int,
     lifetime_seconds: int,
     sign_keys: SignKeys | None,
-) -> tuple[Parameter, ...]:
+) -> tuple[tuple[str, str], ...]:
     """The seven fields of an Authorization over the request with these header fields, in the documented order."""
     window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
-    headers: dict[str, list[bytes]] = {"host": [request.host.encode()]}
+    headers = [("host", request.host.encode())]
     for name, value in fields:
         if name in SIGNED_HEADERS or name.startswith(SIGNED_PREFIXES):
             # The receiver sees the value without surrounding white space.
-            headers.setdefault(encode_name(name), []).append(value.strip(b" \t"))
-    header_list = sorted(name for name, values in headers.items() for _ in values)
-    parameter_list = sorted(encode_name(name.encode()) for name, _ in request.query)
+            headers.append((encode_name(name), value.strip(b" \t")))
+    headers.sort()
+    parameters = sorted([(encode_name(name.encode()), value.encode()) for name, value in request.query])
     http_text = q_sign.http_string(
-        request.method,
-        request.path,
-        q_sign.http_parameters(parameter_list, request.query),
-        q_sign.http_headers(header_list, headers),
+        request.method, request.path, q_sign.http_pairs(parameters), q_sign.http_pairs(headers)
     )
     key = q_sign.started_key(secret_key, window, sign_keys)
     computed = key.copy()
@@ -118,11 +114,11 @@ def _signature_fields(
     if sign_keys is not None:
         sign_keys.keep(secret_key, window, key)
     return (
-        Parameter("q-sign-algorithm", "sha1"),
-        Parameter("q-ak", secret_id),
-        Parameter("q-sign-time", window),
-        Parameter("q-key-time", window),
-        Parameter("q-header-list", ";".join(header_list)),
-        Parameter("q-url-param-list", ";".join(parameter_list)),
-        Parameter("q-signature", computed.hexdigest()),
+        ("q-sign-algorithm", "sha1"),
+        ("q-ak", secret_id),
+        ("q-sign-time", window),
+        ("q-key-time", window),
+        ("q-header-list", ";".join([name for name, _ in headers])),
+        ("q-url-param-list", ";".join([name for name, _ in parameters])),
+        ("q-signature", computed.hexdigest()),
     )
