@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cos.errors import COSError
 from cos.values import Bucket, ObjectKey, Region, parse_bucket, parse_object_key, parse_region
@@ -118,6 +119,7 @@ def parse_address(host: str, path: bytes, domains: Domains) -> Address:
     return Address(Level.OBJECT, bucket, parse_object_key(rest), parsed.region, parsed.style)
 
 
+@lru_cache(maxsize=1024)  # a pure function of short texts; clients repeat few hosts
 def parse_host(host: str, domains: Domains) -> Host:
     """A host name with optional port, in any case. Raises COSError(InvalidURI, InvalidBucketName)."""
     # Checked before lower(): some letters beyond ASCII have an ASCII lower case (the Kelvin sign is one).

@@ -11,12 +11,12 @@ from typing import TypeAlias
 
 from cos.address import Address, Domains
 from cos.byte_range import ByteRange, parse_byte_range
-from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
+from cos.conditions import CONDITION_NAMES, NO_CONDITIONS, CopyConditions, parse_conditions
 from cos.copy_source import CopySource, parse_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings, read_content_length
 from cos.operations import Body, Operation
-from cos.request import Request
+from cos.request import Dialect, Request
 from cos.values import (
     PartNumber,
     UploadId,
@@ -61,6 +61,12 @@ class UploadPartCopy:
     byte_range: ByteRange | None
     conditions: CopyConditions
 
+
+_CONDITION_FIELDS = {
+    dialect: tuple((name, f"{dialect}copy-source-{name}".encode("ascii")) for name in CONDITION_NAMES)
+    for dialect in Dialect
+}
+_RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
 
 CopyCall: TypeAlias = PutObjectCopy | UploadPartCopy
 Call: TypeAlias = ObjectCall | PutObjectCopy | UploadPartCopy
@@ -124,18 +130,14 @@ def _refuse_copy_headers(request: Request) -> None:
 
 def _read_range(request: Request) -> ByteRange | None:
     # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
-    text = _control_text(request, "copy-source-range")
+    text = request.headers.text(_RANGE_FIELDS[request.dialect])
     return parse_byte_range(text) if text else None
 
 
 def _read_conditions(request: Request) -> CopyConditions:
+    headers = request.headers
     values: dict[str, str] = {}
-    for name in CONDITION_NAMES:
-        text = _control_text(request, f"copy-source-{name}")
-        if text is not None:
+    for name, field in _CONDITION_FIELDS[request.dialect]:
+        if field in headers and (text := headers.text(field)) is not None:
             values[name] = text
-    return parse_conditions(values)
-
-
-def _control_text(request: Request, name: str) -> str | None:
-    return request.headers.text(f"{request.dialect}{name}".encode("ascii"))
+    return parse_conditions(values) if values else NO_CONDITIONS

@@ -14,7 +14,7 @@ Source: COS API, "Upload Part - Copy", request headers.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cos.errors import COSError
@@ -48,11 +48,12 @@ class CopyConditions:
     if_none_match: tuple[str, ...] | None = None
     if_modified_since: datetime | None = None
     if_unmodified_since: datetime | None = None
+    present: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Which of CONDITION_NAMES are given."""
 
-    @property
-    def present(self) -> frozenset[str]:
-        """Which of CONDITION_NAMES are given."""
-        return frozenset(name for name in CONDITION_NAMES if getattr(self, name.replace("-", "_")) is not None)
+    def __post_init__(self) -> None:
+        present = frozenset(name for name in CONDITION_NAMES if getattr(self, name.replace("-", "_")) is not None)
+        object.__setattr__(self, "present", present)
 
     @property
     def conflict(self) -> bool:
@@ -72,6 +73,9 @@ class CopyConditions:
             and (self.if_modified_since is None or modified > self.if_modified_since)
             and (self.if_unmodified_since is None or modified <= self.if_unmodified_since)
         )
+
+
+NO_CONDITIONS = CopyConditions()
 
 
 def parse_conditions(values: dict[str, str]) -> CopyConditions:

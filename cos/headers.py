@@ -19,7 +19,7 @@ class Headers:
     fields: tuple[tuple[bytes, bytes], ...]
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        self.fields = tuple((name.lower(), value.strip(b" \t")) for name, value in fields)
+        self.fields = tuple([(name.lower(), value.strip(b" \t")) for name, value in fields])
         by_name: dict[bytes, bytes | list[bytes]] = {}
         for name, value in self.fields:
             held = by_name.get(name)
@@ -39,6 +39,11 @@ class Headers:
 
     def __len__(self) -> int:
         return len(self.fields)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether any field appears more than once."""
+        return len(self._by_name) != len(self.fields)
 
     def names(self) -> Iterable[bytes]:
         """Each field name once, in order of first appearance."""

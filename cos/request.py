@@ -24,6 +24,7 @@ MAX_HEADER_BYTES = 16 * 1024
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
+_NAMES = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+(?:\n[!#$%&'*+.^`|~0-9A-Za-z-]+)*")
 _SINGLE = frozenset(
     {
         b"authorization",
@@ -42,6 +43,7 @@ _SINGLE = frozenset(
     }
 )
 _CONTROL_PREFIXES = (b"x-cos-", b"x-amz-", b"x-ci-")
+_DIALECT_PREFIXES = (b"x-cos-", b"x-amz-")
 _REPEATABLE_PREFIXES = (b"x-cos-meta-", b"x-amz-meta-")
 _CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b""})
 
@@ -90,17 +92,20 @@ def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[byt
 def _check_headers(headers: Headers) -> None:
     if len(headers) > MAX_HEADERS:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields, got {len(headers)}.")
-    size_bytes = 0
-    for name, value in headers:
-        size_bytes += len(name) + len(value)
-        if _NAME.fullmatch(name) is None:
-            # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
-            raise COSError("InvalidRequest", f"Expected header names of letters, digits and '-', got {name[:40]!r}.")
-        if _CONTROL.search(value):
-            raise COSError("InvalidRequest", "Expected header values without control characters.")
+    # All at once: one look at the names, joined by what none may hold, and one at the values.
+    separators = max(0, len(headers) - 1)
+    names = b"\n".join([name for name, _ in headers.fields])
+    values = b"".join([value for _, value in headers.fields])
+    if headers and (_NAMES.fullmatch(names) is None or names.count(b"\n") != separators):
+        # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
+        wrong = next(name for name, _ in headers if _NAME.fullmatch(name) is None)
+        raise COSError("InvalidRequest", f"Expected header names of letters, digits and '-', got {wrong[:40]!r}.")
+    if _CONTROL.search(values):
+        raise COSError("InvalidRequest", "Expected header values without control characters.")
+    size_bytes = len(names) - separators + len(values)
     if size_bytes > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
-    if len(tuple(headers.names())) != len(headers):
+    if headers.repeats:
         for name in headers.names():
             single = name in _SINGLE or (
                 name.startswith(_CONTROL_PREFIXES) and not name.startswith(_REPEATABLE_PREFIXES)
@@ -118,12 +123,20 @@ def _read_dialect(headers: Headers, target: Target) -> Dialect:
     A signature of one family does not cover the control headers of the other.
     """
     authorization = headers.get(b"authorization") or b""
-    s3 = authorization.startswith(b"AWS4-") or any(name.startswith(b"x-amz-") for name in headers.names())
-    cos = authorization.startswith(b"q-sign-") or any(name.startswith(b"x-cos-") for name in headers.names())
+    s3 = authorization.startswith(b"AWS4-")
+    cos = authorization.startswith(b"q-sign-")
+    for field in headers.names():
+        if field.startswith(_DIALECT_PREFIXES):
+            if field.startswith(b"x-amz-"):
+                s3 = True
+            else:
+                cos = True
     for name, _ in target.query:
         lower = name.lower()
-        s3 = s3 or lower.startswith("x-amz-")
-        cos = cos or lower.startswith(("x-cos-", "q-sign-"))
+        if lower.startswith(("x-cos-", "q-sign-")):
+            cos = True
+        elif lower.startswith("x-amz-"):
+            s3 = True
     if s3 and cos:
         raise COSError("InvalidRequest", "Expected a request that speaks either COS or S3, got x-cos-* and x-amz-*.")
     return Dialect.S3 if s3 else Dialect.COS

@@ -10,6 +10,7 @@ Source: RFC 9112 §3.2 (origin-form, absolute-form), reference page §1.3.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
@@ -20,7 +21,8 @@ MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
-_VISIBLE = frozenset(range(0x21, 0x7F))
+_VISIBLE = re.compile(rb"[!-\"$-~]*")
+"""Visible ASCII without `#`."""
 
 
 class Parameter(NamedTuple):
@@ -61,7 +63,7 @@ def parse_target(raw: bytes) -> Target:
     """Split and decode an origin-form or absolute-form target. Raises COSError(InvalidURI)."""
     if len(raw) > MAX_TARGET_BYTES:
         raise COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes, got {len(raw)}.")
-    if not _VISIBLE.issuperset(raw) or b"#" in raw:
+    if _VISIBLE.fullmatch(raw) is None:
         raise COSError("InvalidURI", "Expected a target of visible ASCII characters without a fragment.")
     scheme: str | None = None
     authority: str | None = None
@@ -121,6 +123,8 @@ def render_query(parameters: tuple[Parameter, ...]) -> bytes:
 
 def percent_encode(text: str) -> str:
     """RFC 3986: everything but `A-Z a-z 0-9 - _ . ~` becomes upper-case `%XX` of its UTF-8 bytes."""
+    if text.isascii() and text.isalnum():
+        return text
     return quote_from_bytes(text.encode("utf-8"), safe="-_.~")
 
 
@@ -139,6 +143,8 @@ def percent_decode(raw: bytes) -> bytes:
 
 
 def _decode_query_text(raw: bytes) -> str:
+    if raw.isalnum():
+        return raw.decode("ascii")
     try:
         text = percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
