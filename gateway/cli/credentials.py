@@ -10,6 +10,8 @@ import typer
 
 from gateway.cli.administering import ServerOption, TokenFileOption, administered
 from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json, say_table
+from gateway.cli.rewrapping import rewrap_store
+from gateway.cli.rotate import DEFAULT_DRAIN_SECONDS, Drain, KeepOld, NoProbe, run_rotation
 
 if TYPE_CHECKING:
     from gateway.credentials.credential_administration import CredentialSecret
@@ -82,6 +84,34 @@ def activate(
 
         administered(config, server, token_file, lambda there: there.credentials.activate(name, version, local_terms()))
     say(f"{name} version {version} is in use.")
+
+
+@app.command()
+def rotate(
+    name: Name,
+    secret_id: SecretId,
+    secret_file: SecretFile = None,
+    no_probe: NoProbe = False,
+    keep_old: KeepOld = False,
+    drain_seconds: Drain = DEFAULT_DRAIN_SECONDS,
+    config: ConfigOption = None,
+) -> None:
+    """Replace a credential: stage a new pair, try it on COS, switch, wait, remove the old one."""
+    with reported():
+        run_rotation(
+            config,
+            name,
+            _pair(secret_id, secret_file),
+            no_probe=no_probe,
+            keep_old=keep_old,
+            drain_seconds=drain_seconds,
+        )
+
+
+@app.command()
+def rewrap(config: ConfigOption = None) -> None:
+    """Wrap every stored secret by the first master key, showing progress. Safe to repeat."""
+    rewrap_store(config)
 
 
 @app.command("list")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gateway.cli.output import ConfigOption, reported, say
-
-if TYPE_CHECKING:
-    from gateway.cli.session import Session
+from gateway.cli.rewrapping import rewrap_store
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Make and change the key that seals secrets in the store."
@@ -32,11 +30,4 @@ def create(path: Annotated[Path, typer.Argument(help="File to write; must not ex
 def rewrap(config: ConfigOption = None) -> None:
     """Wrap every stored secret by the first master key of the file; the others only open. Safe to repeat."""
 
-    async def work(session: Session) -> tuple[int, int]:
-        return await session.keys.rewrap(), await session.credentials.rewrap()
-
-    with reported():
-        from gateway.cli.session import with_session
-
-        keys, credentials = with_session(config, work)
-    say(f"{keys} access keys and {credentials} credentials were wrapped anew.")
+    rewrap_store(config)

@@ -29,6 +29,8 @@ class Session:
     """What key and credential commands work with: `administration` for changes that are audited."""
 
     settings: Settings
+    database: Database
+    vault: Vault
     keys: IssuedKeys
     credentials: HeldCredentials
     administration: Administration
@@ -79,6 +81,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Session]:
     async with await Database.open(settings.store.path) as database, aclosing(OccasionalAuditLog(settings)) as audit:
         yield Session(
             settings,
+            database,
+            vault,
             IssuedKeys(database, vault),
             HeldCredentials(database, vault),
             Administration(database, vault, audit),

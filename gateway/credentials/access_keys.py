@@ -172,16 +172,20 @@ class IssuedKeys:
         """Remove a key for good. Raises RecordNotFound."""
         await self._table.delete(access_key_id)
 
-    async def rewrap(self) -> int:
+    async def rewrap(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Wrap every key by the current master key; gives how many were changed.
 
-        Safe beside a running gateway and to repeat. Raises Sealed, UnknownMasterKey, UnopenableSecret.
+        Safe beside a running gateway and to repeat. `progress` is told how many of how many were looked at.
+        Raises Sealed, UnknownMasterKey, UnopenableSecret.
         """
         changed = 0
-        for record in await self._table.list():
+        records = await self._table.list()
+        for number, record in enumerate(records, start=1):
             sealed = self._vault.rewrap(record.secret_sealed, access_key_context(record))
             if sealed is not None and await self._table.replace_sealed(record, sealed):
                 changed += 1
+            if progress is not None:
+                progress(number, len(records))
         return changed
 
 

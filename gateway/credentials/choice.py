@@ -14,6 +14,7 @@ when it can; else the only one that can do both. Two that fit equally are refuse
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -112,6 +113,15 @@ class Choice:
             f"{bucket.name!r} of account {bucket.account!r}, got {names or 'none'}; "
             "cross_account says which credentials reach into other accounts."
         )
+
+    def buckets_of(self, name: str, buckets: Iterable[BucketRecord], candidates: Sequence[C]) -> list[BucketRecord]:
+        """Those of the buckets that the credential of that name opens."""
+        chosen = []
+        for bucket in buckets:
+            with suppress(CredentialUnavailable):
+                if self.for_bucket(bucket, candidates).name == name:
+                    chosen.append(bucket)
+        return chosen
 
     def _name_for(self, bucket: BucketRecord) -> str | None:
         if bucket.credential is not None:

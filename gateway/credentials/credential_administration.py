@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from gateway.credentials.changes import Changes, Outcome, Terms
 from gateway.credentials.upstream_credentials import HeldCredentials
@@ -10,8 +11,17 @@ from gateway.credentials.vault import Vault
 from gateway.credentials.views import CredentialView, view_credential, view_credentials
 from gateway.secret import Secret
 from gateway.stores.database import Database, Store
-from gateway.stores.errors import RecordNotFound
-from gateway.stores.upstream_credentials import UpstreamCredentialTable
+from gateway.stores.errors import RecordConflict, RecordNotFound
+from gateway.stores.upstream_credentials import CredentialState, UpstreamCredentialTable
+
+
+class AnyVersion(Enum):
+    """Stands for whichever version is in use."""
+
+    ANY = "any"
+
+
+ANY_VERSION = AnyVersion.ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +71,40 @@ class CredentialAdministration:
             change.done("credentials.stage", target=name, before=before, after=after)
         return Outcome(before, after)
 
-    async def activate(self, name: str, version: int, terms: Terms) -> Outcome[CredentialView]:
-        """Switch to a staged or retired version. Raises RecordNotFound, RecordChanged."""
+    async def activate(
+        self, name: str, version: int, terms: Terms, *, instead_of: int | AnyVersion | None = ANY_VERSION
+    ) -> Outcome[CredentialView]:
+        """Switch to a staged or retired version.
+
+        `instead_of` is the version that must be in use at that moment (None: none); unless it is, somebody else
+        switched meanwhile. Raises RecordNotFound, RecordChanged, RecordConflict.
+        """
         async with self._changes.open(terms) as change:
             before = await _view(change.store, name)
             terms.check(before)
+            active = next((item.version for item in before.versions if item.state is CredentialState.ACTIVE), None)
+            if not isinstance(instead_of, AnyVersion) and active != instead_of:
+                raise RecordConflict(
+                    f"Expected version {instead_of} of {name!r} to be in use, got {active}: it was switched meanwhile."
+                )
             await self._held(change.store).activate(name, version)
             after = await _view(change.store, name)
             change.done("credentials.activate", target=name, before=before, after=after)
         return Outcome(before, after)
 
-    async def remove(self, name: str, version: int | None, terms: Terms) -> Outcome[CredentialView]:
-        """Remove a credential with all its versions, or one version. Raises RecordNotFound, RecordChanged."""
+    async def remove(
+        self, name: str, version: int | None, terms: Terms, *, only_in: CredentialState | None = None
+    ) -> Outcome[CredentialView]:
+        """Remove a credential with all its versions, or one version, `only_in` that state.
+
+        Raises RecordNotFound, RecordChanged, RecordConflict when it is in another state.
+        """
         async with self._changes.open(terms) as change:
             before = await _view(change.store, name)
             terms.check(before)
+            state = next((item.state for item in before.versions if item.version == version), None)
+            if only_in is not None and state not in (None, only_in):
+                raise RecordConflict(f"Expected version {version} of {name!r} to be {only_in}, got {state}.")
             await self._held(change.store).remove(name, version)
             try:
                 after = await _view(change.store, name)
