@@ -44,6 +44,8 @@ _SINGLE = frozenset(
 )
 _CONTROL_PREFIXES = (b"x-cos-", b"x-amz-", b"x-ci-")
 _DIALECT_PREFIXES = (b"x-cos-", b"x-amz-")
+ECHOED_HEADERS = frozenset({b"x-cos-request-id", b"x-cos-trace-id", b"x-cos-hash-crc64ecma", b"x-cos-object-type"})
+"""Fields of answers, which s3cmd sends back to set an object's metadata anew. In a request they mean nothing."""
 _REPEATABLE_PREFIXES = (b"x-cos-meta-", b"x-amz-meta-")
 _CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b""})
 
@@ -126,7 +128,7 @@ def _read_dialect(headers: Headers, target: Target) -> Dialect:
     s3 = authorization.startswith(b"AWS4-")
     cos = authorization.startswith(b"q-sign-")
     for field in headers.names():
-        if field.startswith(_DIALECT_PREFIXES):
+        if field.startswith(_DIALECT_PREFIXES) and field not in ECHOED_HEADERS:
             if field.startswith(b"x-amz-"):
                 s3 = True
             else:

@@ -21,7 +21,7 @@ from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
 from cos.operations import SIGNATURE_PARAMETERS
-from cos.request import Dialect, Request
+from cos.request import ECHOED_HEADERS, Dialect, Request
 from cos.target import Parameter, render_path, render_query
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
@@ -158,6 +158,8 @@ def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
     headers = []
     dropped = _DROPPED | _OF_CHUNKS if is_aws_chunked(request.headers) else _DROPPED
     for name, value in request.headers:
+        if name in ECHOED_HEADERS:
+            continue
         if name == b"content-encoding" and request.dialect is Dialect.S3:
             value = read_content_codings(request.headers)
         if name in _FORWARDED:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from cos.address import Level
 from cos.errors import COSError
-from cos.request import Request
+from cos.request import ECHOED_HEADERS, Request
 from cos.signing.claim import Claim, Scheme
 from cos.signing.encoding import encode_name
 from cos.signing.q_sign import CARRIER_PARAMETERS, TOKEN_NAME
@@ -47,6 +47,8 @@ def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
     missing = []
     for name in request.headers.names():
         if name.startswith(_CONTROL_PREFIXES) or name in _CONTROL_NAMES:
+            if name in ECHOED_HEADERS:
+                continue
             if name.startswith(foreign):
                 raise COSError("AccessDenied", f"Expected no {foreign.decode()}* header under this signature.")
             listed_as = encode_name(name) if q_sign else name.decode("latin-1")

@@ -176,3 +176,9 @@ def test_a_request_without_exactly_one_host_is_refused(headers: list[tuple[bytes
     with pytest.raises(COSError) as caught:
         read_request("GET", target, headers)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("name", [b"x-cos-request-id", b"x-cos-hash-crc64ecma"])
+def test_fields_of_answers_sent_back_say_nothing_of_the_dialect(name: bytes) -> None:
+    fields = [(b"host", b"gateway.test"), (name, b"1"), (b"x-amz-date", b"20260801T000000Z")]
+    assert read_request("PUT", b"/b-1250000000/k", fields).dialect is Dialect.S3

@@ -61,10 +61,10 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def client_process() -> Iterator[ClientProcess]:
-    """Start the child; it ends with the context."""
+def client_process(python: str = sys.executable) -> Iterator[ClientProcess]:
+    """Start the child with that interpreter; it ends with the context."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.client_process"],
+        [python, "-m", "tests.support.client_process"],
         cwd=ROOT,
         env=clean_environment(),
         stdin=subprocess.PIPE,

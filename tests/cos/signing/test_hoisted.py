@@ -34,11 +34,11 @@ def test_any_other_request_is_unchanged(query: str) -> None:
         ("x-amz-acl=private", [(b"x-amz-acl", b"public-read")]),
         ("x-amz-content-sha256=STREAMING-UNSIGNED-PAYLOAD-TRAILER", []),
         ("x-amz-date=20260801T000000Z", []),
-        ("x-amz-meta-a=a%0D%0Ax-amz-acl:public-read", []),
+        ("x-amz-meta-a=a%E2%80%8Bb", []),
         ("x-amz-meta_a=1", []),
         ("x-amz-%20=1", []),
     ],
-    ids=["a header as well", "the payload", "the date", "two lines", "underscore", "space"],
+    ids=["a header as well", "the payload", "the date", "an invisible character", "underscore", "space"],
 )
 def test_what_could_be_read_in_two_ways_is_refused(parameter: str, headers: list[tuple[bytes, bytes]]) -> None:
     request = read_request("GET", f"/k?{parameter}&{SIGNED}".encode(), [HOST, *headers])
