@@ -94,10 +94,10 @@ class Endpoint:
         scheme, _, token = (_single(request, "authorization") or "").partition(" ")
         actor = await self._tokens.find(token.strip()) if scheme.lower() == "bearer" else None
         if actor is None:
-            # A request without a token guesses nothing.
+            # A request without a token guesses nothing, and must not fill the audit log.
             if token:
                 self._failures.note(address)
-            self._note_refusal(request, "unauthenticated", {"client": address, "request_id": request_id})
+                self._note_refusal(request, "unauthenticated", {"client": address, "request_id": request_id})
             detail = "Expected `Authorization: Bearer` and an admin token that is valid."
             raise Refused(Kind.UNAUTHENTICATED, detail, headers={"WWW-Authenticate": 'Bearer realm="cos-gateway"'})
         return actor
