@@ -27,6 +27,7 @@ from gateway.forward import Forwarder
 from gateway.limits import InFlight
 from gateway.pipeline import Pipeline
 from gateway.policy_files import PolicyFiles
+from gateway.policy_watch import watch_policies
 from gateway.ports import AccessKey, BucketRecord, PortError
 from gateway.readiness import Check
 from gateway.relay import Relay
@@ -121,6 +122,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             max_per_principal=settings.data.max_in_flight_per_principal,
         )
         telemetry = Telemetry(_access_log(settings, stack), in_flight=in_flight)
+        telemetry.registry.register(policies)
+        if settings.policies.watch and settings.policies.paths:
+            stack.push_async_callback(_cancelled, asyncio.create_task(watch_policies(policies)))
         forwarder = Forwarder(credentials, upstream)
         pipeline = Pipeline(
             domains=Domains(gateway=settings.data.domains),
@@ -128,7 +132,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 keys, limits=_window_limits(settings), sessions=sessions.opened, uses=sessions.uses
             ),
             authorizer=Authorizer(
-                ConfiguredBuckets(bucket_records(settings)), policies, SourceFacts(forwarder, audit.record)
+                ConfiguredBuckets(bucket_records(settings)),
+                policies,
+                SourceFacts(forwarder, audit.record),
+                reason_detail=settings.policies.reason_detail,
             ),
             in_flight=in_flight,
             audit=audit,

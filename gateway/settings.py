@@ -60,6 +60,7 @@ from gateway.configuration.types import (
     WholeSeconds,
 )
 from gateway.ports import KeyState
+from policies.decision import ReasonDetail
 
 __all__ = ["IN_MEMORY", "Settings", "SettingsError", "SettingsErrors", "load_settings"]
 
@@ -217,6 +218,10 @@ class PolicySettings(Group):
 
     paths: tuple[Path, ...] = ()
     """Files, or folders of which every *.yaml is read (not their subfolders)."""
+    watch: bool = True
+    """Read them anew when they change; SIGHUP and the admin API do so in any case."""
+    reason_detail: ReasonDetail = ReasonDetail.FULL
+    """What a denied caller is told: full reason, the rule alone, or none."""
 
 
 class BucketSettings(Group):

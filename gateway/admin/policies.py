@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from cos.values import Bucket, Region
@@ -45,7 +44,6 @@ class PolicyHandlers:
         self._policies = policies
         self._audit = audit
         self._regions = regions
-        self._reloading = asyncio.Lock()
 
     async def show(self, _: Call[NoQuery, NoBody]) -> Reply:
         """The active set."""
@@ -53,23 +51,22 @@ class PolicyHandlers:
 
     async def reload(self, call: Call[ChangeQuery, NoBody]) -> Reply:
         """Read, check and test the files, then switch to them whole."""
-        async with self._reloading:
-            try:
-                # Reading and testing many documents takes a while; requests are judged meanwhile.
-                fresh = await asyncio.to_thread(self._policies.read)
-            except PolicyErrors as wrong:
-                if not call.query.dry_run:
-                    self._policies.refused(wrong)
-                errors = [_field_error(error) for error in wrong.errors]
-                detail = "The documents on disk are refused; those that were active stay."
-                raise Refused(Kind.INVALID, detail, errors=errors) from None
-            before, after = _described(self._policies.active), _described(fresh)
-            if call.query.dry_run:
-                return Reply(200, WouldChange(before=before, after=after))
+
+        async def record(fresh: PolicySet) -> None:
             event = {"type": "admin", **described_author(call.terms.author), "action": "policies.reload"}
+            before, after = _described(self._policies.active), _described(fresh)
             await self._audit.record({**event, "target": fresh.version, "before": before, "after": after})
-            self._policies.activate(fresh)
-            return Reply(200, self._view(fresh))
+
+        try:
+            if call.query.dry_run:
+                checked = await self._policies.check()
+                before, after = _described(self._policies.active), _described(checked)
+                return Reply(200, WouldChange(before=before, after=after))
+            return Reply(200, self._view(await self._policies.reload("admin", before=record)))
+        except PolicyErrors as wrong:
+            errors = [_field_error(error) for error in wrong.errors]
+            detail = "The documents on disk are refused; those that were active stay."
+            raise Refused(Kind.INVALID, detail, errors=errors) from None
 
     async def explain(self, call: Call[NoQuery, Explain]) -> Reply:
         """Judge a request that is only described."""

@@ -78,5 +78,5 @@ async def until_stopped(gateway: Gateway) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, gateway.services.policies.reload)
+    loop.add_signal_handler(signal.SIGHUP, gateway.services.policies.reload_soon, "signal")
     await stop.wait()

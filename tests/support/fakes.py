@@ -32,6 +32,7 @@ from gateway.ports import (
 from gateway.relay import Relay
 from gateway.secret import Secret
 from gateway.telemetry import Telemetry
+from policies.decision import ReasonDetail
 from policies.loading import DocumentSource, load_policies
 
 COPY_RESULT = b'<CopyPartResult><ETag>"0"</ETag><LastModified>2017-09-04T04:45:45</LastModified></CopyPartResult>'
@@ -206,6 +207,7 @@ class Bench:
         hold_seconds: float = 5.0,
         access_log: AccessLog = structured_access_log,
         keys: tuple[AccessKey, ...] = (AccessKey(KEY_ID, Secret(KEY_SECRET), "team:test"),),
+        reason_detail: ReasonDetail = ReasonDetail.FULL,
     ) -> None:
         self.upstream = RecordingUpstream(*answers)
         self.credentials = CountingCredentials()
@@ -217,7 +219,9 @@ class Bench:
         self.pipeline = Pipeline(
             domains=Domains(gateway=("gateway.test",)),
             authenticator=Authenticator(FakeKeys(*keys), limits=WindowLimits()),
-            authorizer=Authorizer(FakeBuckets(), policies, SourceFacts(forwarder, self.audit.record)),
+            authorizer=Authorizer(
+                FakeBuckets(), policies, SourceFacts(forwarder, self.audit.record), reason_detail=reason_detail
+            ),
             in_flight=self.in_flight,
             audit=self.audit,
             forwarder=forwarder,

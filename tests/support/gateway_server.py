@@ -51,7 +51,7 @@ def gateway_settings(endpoint: str, folder: Path) -> Settings:
             "store": {"path": folder / "gateway.db"},
             "master_key": {"value": token_hex(32)},
             "audit": {"path": folder / "audit.jsonl", "durability": "process"},
-            "policies": {"paths": [policy]},
+            "policies": {"paths": [policy], "watch": False},
             "buckets": [{"name": bucket.name, "region": bucket.region} for bucket in BUCKETS if bucket != FOREIGN],
             "credentials": [
                 {
