@@ -24,6 +24,7 @@ from gateway.admin.openapi import openapi_document
 from gateway.admin.operations import Operation
 from gateway.admin.policies import policy_operations
 from gateway.admin.problems import Kind, Refused, problem_response
+from gateway.admin.sessions import session_operations
 from gateway.identifiers import new_request_id
 from gateway.services import Services, bucket_records
 
@@ -38,6 +39,7 @@ def operations(services: Services) -> list[Operation[Any, Any]]:
         *admin_token_operations(services.administration.tokens),
         *access_key_operations(services.administration.keys),
         *credential_operations(services.administration.credentials),
+        *session_operations(services.administration.sessions),
         *policy_operations(services.policies, services.audit, regions),
         *bucket_operations(buckets),
         *audit_operations(services.audit.path),

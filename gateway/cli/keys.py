@@ -94,13 +94,14 @@ def list_keys(
         say_json([_described(view) for view in views])
         return
     say_table(
-        ("ID", "PRINCIPAL", "STATE", "EXPIRES", "NETWORKS", "LABEL"),
+        ("ID", "PRINCIPAL", "STATE", "EXPIRES", "LAST USED", "NETWORKS", "LABEL"),
         (
             (
                 view.id,
                 view.principal,
                 view.state,
-                view.expires_at.isoformat() if view.expires_at else None,
+                _shown_expiry(view.expires_at),
+                view.last_used_at.isoformat() if view.last_used_at else None,
                 ",".join(view.networks),
                 view.label,
             )
@@ -180,7 +181,19 @@ def _described(view: AccessKeyView) -> dict[str, Any]:
         "networks": list(view.networks),
         "created_at": view.created_at.isoformat(),
         "expires_at": view.expires_at.isoformat() if view.expires_at else None,
+        "last_used_at": view.last_used_at.isoformat() if view.last_used_at else None,
     }
+
+
+def _shown_expiry(expires_at: datetime | None) -> str | None:
+    """The moment, and whether it needs somebody's attention."""
+    if expires_at is None:
+        return None
+    from gateway.credentials.expiring import NOTICE
+
+    left = expires_at - datetime.now(UTC)
+    note = " (expired)" if left <= timedelta(0) else " (soon)" if left <= NOTICE else ""
+    return f"{expires_at.isoformat()}{note}"
 
 
 def parse_expiry(option: str, text: str) -> datetime:

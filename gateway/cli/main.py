@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import admin_tokens, audit, config, credentials, keys, master_key, policy
+from gateway.cli import admin_tokens, audit, config, credentials, keys, master_key, policy, sessions
 from gateway.cli.check import check
 from gateway.cli.emulator import emulator
 from gateway.cli.env import env
@@ -47,6 +47,7 @@ for command in (serve, demo, check, env, emulator):
 for name, group in (
     ("keys", keys.app), ("credentials", credentials.app), ("master-key", master_key.app), ("policy", policy.app),
     ("config", config.app), ("audit", audit.app), ("admin-tokens", admin_tokens.app),
+    ("sessions", sessions.app),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 

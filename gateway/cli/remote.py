@@ -35,6 +35,7 @@ from gateway.credentials.views import (
     CredentialView,
     IssuedAccessKeyView,
     IssuedAdminTokenView,
+    SessionView,
 )
 from gateway.secret import Secret
 from gateway.stores.errors import InvalidRecord, RecordNotFound
@@ -77,6 +78,12 @@ class Tokens(Protocol):
     async def list(self) -> list[AdminTokenView]: ...
 
 
+class Sessions(Protocol):
+    """Temporary keys, here or there."""
+
+    async def end(self, session_id: str, terms: Terms) -> Outcome[SessionView]: ...
+
+
 class Administers(Protocol):
     """What commands work with. Of the terms a running gateway takes nothing: its author is the token's holder."""
 
@@ -86,6 +93,8 @@ class Administers(Protocol):
     def credentials(self) -> Credentials: ...
     @property
     def tokens(self) -> Tokens: ...
+    @property
+    def sessions(self) -> Sessions: ...
 
 
 def read_token(file: Path | None) -> Secret:
@@ -116,6 +125,7 @@ class RemoteAdministration:
         self.keys = RemoteKeys(asking)
         self.credentials = RemoteCredentials(asking)
         self.tokens = RemoteTokens(asking)
+        self.sessions = RemoteSessions(asking)
 
     async def __aenter__(self) -> Self:
         return self
@@ -311,6 +321,18 @@ class RemoteTokens:
     async def list(self) -> list[AdminTokenView]:
         """As `TokenAdministration.list`."""
         return [view for page in await self._asking.pages(AdminTokenPage, "/admin-tokens") for view in page.items]
+
+
+class RemoteSessions:
+    """Temporary keys of a running gateway."""
+
+    def __init__(self, asking: _Asking) -> None:
+        self._asking = asking
+
+    async def end(self, session_id: str, _: Terms) -> Outcome[SessionView]:
+        """As `SessionAdministration.end`."""
+        await self._asking.ask("DELETE", f"/sessions/{_quoted(session_id)}")
+        return Outcome(SessionView(id=session_id, ended=False), SessionView(id=session_id, ended=True))
 
 
 def _revealed(pair: CredentialSecret) -> dict[str, str]:

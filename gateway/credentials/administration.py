@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from gateway.credentials.changes import Changes
 from gateway.credentials.credential_administration import CredentialAdministration
 from gateway.credentials.key_administration import KeyAdministration
+from gateway.credentials.session_administration import SessionAdministration
 from gateway.credentials.token_administration import TokenAdministration
 from gateway.credentials.vault import Vault
 from gateway.ports import AuditLog
@@ -14,7 +15,7 @@ from gateway.stores.database import Database
 
 
 class Administration:
-    """Access keys, COS credentials and admin tokens. `applied` is called after each change was committed."""
+    """Access keys, COS credentials, admin tokens, sessions. `applied` is called after each change was committed."""
 
     def __init__(
         self, database: Database, vault: Vault, audit: AuditLog, *, applied: Callable[[], Awaitable[None]] | None = None
@@ -23,3 +24,4 @@ class Administration:
         self.keys = KeyAdministration(database, vault, changes)
         self.credentials = CredentialAdministration(database, vault, changes)
         self.tokens = TokenAdministration(database, changes)
+        self.sessions = SessionAdministration(changes)

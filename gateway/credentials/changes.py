@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from gateway.credentials.views import AccessKeyView, AdminTokenView, CredentialView
+from gateway.credentials.views import AccessKeyView, AdminTokenView, CredentialView, SessionView, View
 from gateway.ports import AuditLog
 from gateway.secret import Secret
 from gateway.stores.database import Database, Transaction
@@ -30,7 +30,7 @@ from gateway.stores.idempotency import IdempotencyRecord, IdempotencyTable
 IDEMPOTENCY_DAYS = 1
 """How long a repeated creation is recognised."""
 
-V = TypeVar("V", AccessKeyView, CredentialView, AdminTokenView)
+V = TypeVar("V", AccessKeyView, CredentialView, AdminTokenView, SessionView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class Change:
         action: str,
         *,
         target: str,
-        before: AccessKeyView | CredentialView | AdminTokenView | None,
-        after: AccessKeyView | CredentialView | AdminTokenView | None,
+        before: View | None,
+        after: View | None,
         also: dict[str, Any] | None = None,
     ) -> None:
         """Say what was changed, for the audit log. `also` are further fields."""

@@ -11,6 +11,7 @@ from gateway.credentials.changes import Changes, Outcome, Terms
 from gateway.credentials.vault import Vault
 from gateway.credentials.views import AccessKeyView, view_access_key
 from gateway.stores.database import Database, Store
+from gateway.stores.key_uses import read_key_uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ class KeyAdministration:
     ) -> list[AccessKeyView]:
         """At most `limit` keys, the oldest first, that follow (Unix time, id)."""
         records = await self._keys(self._database).page(limit=limit, after=after, principal=principal)
-        return [view_access_key(record) for record in records]
+        uses = await read_key_uses(self._database)
+        return [view_access_key(record, uses.get(record.id)) for record in records]
 
     async def show(self, key_id: str) -> AccessKeyView:
         """One key. Raises RecordNotFound."""
-        return view_access_key(await self._keys(self._database).show(key_id))
+        record = await self._keys(self._database).show(key_id)
+        return view_access_key(record, (await read_key_uses(self._database)).get(key_id))
 
     async def create(self, new: NewKey, terms: Terms) -> Outcome[AccessKeyView]:
         """Issue a key; its secret is in the outcome, once. Raises InvalidRecord, Sealed, RequestMismatch."""

@@ -63,6 +63,8 @@ class AccessKeyView(View):
     created_at: datetime
     expires_at: datetime | None
     """Null: never."""
+    last_used_at: datetime | None = None
+    """To the minute, some minutes late; null: never, or not asked for."""
     etag: str
 
 
@@ -107,6 +109,14 @@ class AdminTokenView(View):
     etag: str
 
 
+class SessionView(View):
+    """A session, of which only this much is known here."""
+
+    id: str
+    """Its TmpSecretId."""
+    ended: bool
+
+
 class IssuedAdminTokenView(AdminTokenView):
     """A new admin token."""
 
@@ -114,8 +124,8 @@ class IssuedAdminTokenView(AdminTokenView):
     """What to send as `Authorization: Bearer`; shown once, null when the request was repeated."""
 
 
-def view_access_key(record: AccessKeyRecord) -> AccessKeyView:
-    """What may be shown of an access key."""
+def view_access_key(record: AccessKeyRecord, last_used_at: datetime | None = None) -> AccessKeyView:
+    """What may be shown of an access key, and when it was last used if that is known."""
     shown: dict[str, Any] = {
         "id": record.id,
         "principal": record.principal,
@@ -126,7 +136,7 @@ def view_access_key(record: AccessKeyRecord) -> AccessKeyView:
         "created_at": record.created_at,
         "expires_at": record.expires_at,
     }
-    return AccessKeyView(**shown, etag=_tag(shown, record.secret_sealed))
+    return AccessKeyView(**shown, last_used_at=last_used_at, etag=_tag(shown, record.secret_sealed))
 
 
 def view_credential(records: Sequence[UpstreamCredentialRecord]) -> CredentialView:
