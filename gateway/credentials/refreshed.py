@@ -20,7 +20,8 @@ from gateway.ports import CredentialUnavailable, PortError, UpstreamCredential
 REFRESH_BEFORE_SECONDS = 600.0
 """How long before its end a credential is renewed; of a short-lived one, the last third of its life."""
 EXPIRY_MARGIN_SECONDS = 5.0
-"""A credential this close to its end is not used: the signed request takes a moment to arrive."""
+"""A credential this close to its end is not used: the signed request takes a moment to arrive. Of a short-lived one
+it is the last tenth of its life, so that it is renewed before."""
 MIN_REFRESH_SECONDS = 1.0
 RETRY_BASE_SECONDS = 1.0
 RETRY_MAX_SECONDS = 60.0
@@ -64,7 +65,7 @@ class RefreshedCredential:
         """Whether it can be used now."""
         if self._held is None:
             return False
-        return self._ends_at is None or self._clock() < self._ends_at - EXPIRY_MARGIN_SECONDS
+        return self._ends_at is None or self._clock() < self._ends_at
 
     def current(self) -> UpstreamCredential:
         """The credential, from memory. Raises CredentialUnavailable with the source's last failure."""
@@ -102,7 +103,7 @@ class RefreshedCredential:
         if lifetime is None:
             self._ends_at = None
             return None
-        self._ends_at = self._clock() + lifetime
+        self._ends_at = self._clock() + lifetime - min(EXPIRY_MARGIN_SECONDS, lifetime / 10)
         self._why = "it has expired and was not renewed"
         _log.info("credential_renewed", credential=self.name, lifetime_seconds=round(lifetime))
         early = min(REFRESH_BEFORE_SECONDS, lifetime / 3)
