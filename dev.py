@@ -38,6 +38,8 @@ usage: python3 dev.py COMMAND [ARGUMENTS]
   test              lint, format, types, import contracts and the whole test suite
   test ARGUMENTS    only pytest, with these arguments; `test --fast`: only pytest, everything
   check             lint, format, types and import contracts
+  clients           install the client programs that the tests run, into var/clients
+  clients-table     run them all and write their table into README.md
   setup             only the environment, with the development tools
   lock              write the lock files anew from pyproject.toml
   clean             remove the environment and the caches of tools; var/ with its keys and logs stays
@@ -66,8 +68,16 @@ def main(arguments: list[str]) -> int:
             return run(rest)
         if command == "test":
             return test(rest)
-        if command in ("check", "setup", "lock", "clean") and not rest:
-            return {"check": check, "setup": lambda: set_up("dev"), "lock": lock, "clean": clean}[command]()
+        plain = {
+            "check": check,
+            "clients": clients,
+            "clients-table": clients_table,
+            "setup": lambda: set_up("dev"),
+            "lock": lock,
+            "clean": clean,
+        }
+        if command in plain and not rest:
+            return plain[command]()
     except Problem as problem:
         say(str(problem))
         return 1
@@ -94,7 +104,19 @@ def test(arguments: list[str]) -> int:
     if arguments:
         rest = [argument for argument in arguments if argument != "--fast"]
         return run_tool(("pytest", *rest))
+    clients()
     return run_all((*CHECKS, ("tests", ("pytest", "-m", "not slow"))))
+
+
+def clients() -> int:
+    """What cannot be installed is told, and skipped by the tests, or failed by them where CI is set."""
+    set_up("dev")
+    return run_tool(("python", "-m", "tests.clients.install"))
+
+
+def clients_table() -> int:
+    clients()
+    return run_tool(("python", "-m", "tests.clients.report"))
 
 
 def check() -> int:
