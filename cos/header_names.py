@@ -37,6 +37,11 @@ _SPELLED = {
 }
 
 
+def spell_name(name: bytes) -> bytes:
+    """A lower-case field name as COS spells it."""
+    return _SPELLED.get(name, name)
+
+
 def spell_head(head: bytes) -> bytes:
     """A response head (status line to empty line) whose lower-case field names are spelled as COS spells them."""
     lines = head.split(b"\r\n")

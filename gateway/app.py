@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin.api import api_app
 from gateway.admin.app import admin_app
 from gateway.connections import Connections
 from gateway.data_protocol import Deadlines, data_protocol
+from gateway.descriptors import connections_possible
 from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
@@ -44,9 +44,12 @@ class DataPlane:
             return
 
 
-def data_app(pipeline: Pipeline) -> Starlette:
-    """The data port's application."""
-    return Starlette(middleware=[Middleware(DataPlane, pipeline=pipeline)])
+def data_app(pipeline: Pipeline) -> ASGIApp:
+    """The data port's application: the data plane around an application without routes.
+
+    Outermost, since Starlette's own outermost layer would wrap every message of every response.
+    """
+    return DataPlane(Starlette(), pipeline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
         min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
     )
     connections = Connections(
-        max_connections=settings.data.max_connections,
+        max_connections=connections_possible(settings.data.max_connections),
         max_per_address=settings.data.max_connections_per_address,
     )
     return uvicorn.Config(

@@ -24,12 +24,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cos.errors import COSError
-from cos.framing import read_body_length
-from cos.headers import Headers
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 from cos.target import MAX_TARGET_BYTES
 from gateway.connections import Admission, Connections
-from gateway.responses import Flow, ResponseTransport, render_refusal
+from gateway.request_scope import check_framing, fill_scope
+from gateway.responses import Flow, GentleTransport, ResponseCycle, render_refusal
 
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""
@@ -60,13 +59,8 @@ class Deadlines:
 def data_protocol(deadlines: Deadlines, connections: Connections | None = None) -> type[HttpToolsProtocol]:
     """A protocol class for uvicorn with these deadlines, counting into `connections` when given."""
 
-    class DataProtocol(_DataProtocol):
-        pass
-
-    DataProtocol.deadlines = deadlines
-    if connections is not None:
-        DataProtocol.all_connections = connections
-    return DataProtocol
+    counted = {} if connections is None else {"all_connections": connections}
+    return type("DataProtocol", (_DataProtocol,), {"deadlines": deadlines, **counted})
 
 
 class _DataProtocol(HttpToolsProtocol):
@@ -79,11 +73,13 @@ class _DataProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self.flow = Flow(transport, self._on_reading_paused)
-        self.timeout_keep_alive = self.deadlines.keepalive_seconds  # type: ignore[assignment]  # any number of seconds
         self._requests: dict[RequestResponseCycle, asyncio.Task[Any]] = {}
         self._head_bytes = self._header_bytes = self._trailer_bytes = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._between_messages = True
+        self._responses = GentleTransport(transport, self.close_gently)
+        # Between requests, or within the head of one; and since when nothing at all came after an answer.
+        self._in_head = True
+        self._resting_since: float | None = None
         self._receiving_body = False
         # The body's last byte; the period in which its rate is measured, and its bytes in that period.
         self._last_body_time = self._period_start = 0.0
@@ -95,7 +91,7 @@ class _DataProtocol(HttpToolsProtocol):
         self._admission = self.all_connections.enter(self._address)
         match self._admission:
             case Admission.WELCOME:
-                self._arm_head_timer()
+                self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
             case Admission.TURNED_AWAY:
                 self._set_timer("head", TURN_AWAY_SECONDS, transport.close)
             case Admission.DROPPED:
@@ -104,7 +100,6 @@ class _DataProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
         self.all_connections.leave(self._address, self._admission)
         for timer in self._timers.values():
             timer.cancel()
@@ -120,11 +115,8 @@ class _DataProtocol(HttpToolsProtocol):
         if self._admission is Admission.TURNED_AWAY:
             self._refuse(COSError("SlowDown"))
             return
-        self._unset_keepalive_if_required()
-        if self._between_messages and "head" not in self._timers:
-            # Also for what the parser passes over before a request line: empty lines hold no connection open.
-            self._arm_head_timer()
-        if "head" in self._timers:
+        self._resting_since = None
+        if self._in_head:
             self._head_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -134,9 +126,14 @@ class _DataProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal or COSError("BadRequest", "Expected a well-formed HTTP request."))
             return
-        if "head" in self._timers and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(COSError("BadRequest", "The request head is too large."))
-            return
+        if self._in_head and self._head_bytes:
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(COSError("BadRequest", "The request head is too large."))
+                return
+            if "head" not in self._timers:
+                # Also for what the parser passes over before a request line: empty lines hold no connection open.
+                # A head that came whole needs no timer.
+                self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
         if self._receiving_body and "body" not in self._timers:
             self._last_body_time = self.loop.time()
             self._begin_period()
@@ -146,10 +143,10 @@ class _DataProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._between_messages = False
         self._header_bytes = self._trailer_bytes = 0
-        if "head" not in self._timers:
-            self._arm_head_timer()
+        if not self._head_bytes:
+            # It begins in the bytes that ended the message before it.
+            self._head_bytes = 1
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -172,12 +169,17 @@ class _DataProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._clear_timer("head")
-        self._check_framing()
+        self._in_head = False
+        self._head_bytes = 0
+        version = self.parser.get_http_version()
+        try:
+            check_framing(self.headers, version=version)
+        except COSError as error:
+            self._stop(error)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_PIPELINED} requests ahead of their answers."))
         self._receiving_body = True
-        self.scope["raw_target"] = self.url  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
-        super().on_headers_complete()
+        self._begin_request(version)
 
     def on_body(self, body: bytes) -> None:
         self._last_body_time = self.loop.time()
@@ -186,20 +188,9 @@ class _DataProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._receiving_body = False
-        self._between_messages = True
+        self._in_head = True
         self._clear_timer("body")
         super().on_message_complete()
-
-    def _check_framing(self) -> None:
-        """One way to tell where the body ends, or none of it is read. The parser accepts more than one."""
-        framing = [field for field in self.headers if field[0] in (b"content-length", b"transfer-encoding")]
-        if not framing:
-            return
-        try:
-            if read_body_length(Headers(framing)) is None and self.parser.get_http_version() != "1.1":
-                raise COSError("InvalidRequest", "Expected no Transfer-Encoding before HTTP/1.1.")
-        except COSError as error:
-            self._stop(error)
 
     def _stop(self, error: COSError) -> None:
         """Leave the parser with the reason; `data_received` answers with it."""
@@ -208,9 +199,28 @@ class _DataProtocol(HttpToolsProtocol):
 
     # --- requests and their answers ------------------------------------------------------------------------------
 
+    def _begin_request(self, version: str) -> None:
+        """uvicorn's `on_headers_complete` for a request that is answered by `ResponseCycle`."""
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # ASGI's keys and two of our own
+        fill_scope(scope, method=self.parser.get_method(), target=self.url, version=version)
+        before: RequestResponseCycle | None = self.cycle
+        self.cycle = cycle = ResponseCycle(
+            self.scope,
+            self._responses,
+            self.flow,
+            default_headers=self.server_state.default_headers,
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        scope["abort"] = lambda: self._abort(cycle)
+        if before is not None and not before.response_complete:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+        else:
+            self._start_asgi_task(cycle, self.app)
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.scope["abort"] = lambda: self._abort(cycle)  # type: ignore[typeddict-unknown-key]  # ours as well
-        cycle.transport = ResponseTransport(self.transport, self.close_gently)  # type: ignore[assignment]  # all a cycle uses of one
         task = self.loop.create_task(cycle.run_asgi(app))
         self._requests[cycle] = task
         self.tasks.add(task)
@@ -221,7 +231,7 @@ class _DataProtocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             self._finish_deaf()
             return
-        super().on_response_complete()
+        self._answered()
         if self._receiving_body and not self.transport.is_closing() and not self.pipeline:
             self._set_timer("linger", self.deadlines.linger_seconds, self._stop_lingering)
 
@@ -243,9 +253,29 @@ class _DataProtocol(HttpToolsProtocol):
             self.transport.close()
         self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
 
-    def timeout_keep_alive_handler(self) -> None:
-        """uvicorn's: nothing came after an answer."""
-        self.close_gently()
+    def _answered(self) -> None:
+        """uvicorn's `on_response_complete`, with one timer per connection and not one per answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._resting_since = self.loop.time()
+        if "rest" not in self._timers:
+            self._set_timer("rest", self.deadlines.keepalive_seconds, self._rested)
+
+    def _rested(self) -> None:
+        """Nothing may have come since the last answer, or since an earlier one."""
+        self._clear_timer("rest")
+        if self._resting_since is None or self.transport.is_closing():
+            return
+        left = self._resting_since + self.deadlines.keepalive_seconds - self.loop.time()
+        if left <= 0:
+            self.close_gently()
+        else:
+            self._set_timer("rest", left, self._rested)
 
     def _refuse(self, error: COSError) -> None:
         """Answer what is not HTTP, or not HTTP to us, like any other refusal, and close.
@@ -287,6 +317,8 @@ class _DataProtocol(HttpToolsProtocol):
     def _ended(self, cycle: RequestResponseCycle, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
         self._requests.pop(cycle, None)
+        # It knows the cycle that knows it: without this, every request would wait for the garbage collector.
+        cycle.scope.pop("abort", None)  # type: ignore[typeddict-item]
 
     # --- deadlines ---------------------------------------------------------------------------------------------
 
@@ -298,10 +330,6 @@ class _DataProtocol(HttpToolsProtocol):
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
-
-    def _arm_head_timer(self) -> None:
-        self._head_bytes = 0
-        self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
 
     def _head_too_slow(self) -> None:
         self._clear_timer("head")

@@ -6,16 +6,27 @@ Source: DESIGN §3.5; threat model C24.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+import re
+from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
+from typing import Any
 
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from cos.errors import COSError
-from cos.header_names import spell_head
+from cos.header_names import spell_head, spell_name
 from gateway.errors import error_body, error_headers
 from gateway.exchange import http_date
 from gateway.identifiers import new_request_id
+
+_NOT_IN_NAMES = re.compile(rb'[\x00-\x20\x7f()<>@,;:\\\[\]={}"]')
+_NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+_log = logging.getLogger("uvicorn.error")
 
 
 class Flow(FlowControl):
@@ -32,27 +43,115 @@ class Flow(FlowControl):
         self._on_paused()
 
 
-class ResponseTransport:
-    """A response's transport: spells the names of its head as COS does (uvicorn writes lower case), ends gently.
+class GentleTransport:
+    """What the responses of a connection use of its transport; to close it ends gently."""
 
-    A `100 Continue` before the head passes as it is.
-    """
-
-    __slots__ = ("_head_written", "_transport", "close")
+    __slots__ = ("close", "is_closing", "write")
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self._transport = transport
-        self._head_written = False
+        self.write = transport.write
+        self.is_closing = transport.is_closing
         self.close = close
 
-    def write(self, data: bytes) -> None:
-        if not self._head_written and not data.startswith(b"HTTP/1.1 100 "):
-            self._head_written = True
-            data = spell_head(data)
-        self._transport.write(data)
 
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
+class ResponseCycle(RequestResponseCycle):
+    """uvicorn's request and response; the response is rendered here.
+
+    Field names are spelled as COS spells them (uvicorn writes lower case), and the fields are checked all at
+    once, which takes a tenth of the time.
+    """
+
+    def __init__(
+        self,
+        scope: HTTPScope,
+        transport: GentleTransport,
+        flow: Flow,
+        *,
+        default_headers: list[tuple[bytes, bytes]],
+        expect_100_continue: bool,
+        keep_alive: bool,
+        on_response: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            scope=scope,
+            transport=transport,  # type: ignore[arg-type]  # all a cycle uses of one
+            flow=flow,
+            logger=_log,
+            access_logger=_log,
+            access_log=False,
+            default_headers=default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=on_response,
+        )
+        self._head = b""
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]  # uvicorn names each kind
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            self._send_head(message["status"], [*self.default_headers, *message["headers"]])
+        elif not self.response_complete:
+            self._send_body(message.get("body", b""), last=not message.get("more_body", False))
+        else:
+            raise RuntimeError("expected nothing after the end of a response")
+
+    def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        if _NOT_IN_NAMES.search(b"".join([name for name, _ in headers])):
+            raise RuntimeError("expected header names of letters, digits and '-'")
+        if _NOT_IN_VALUES.search(b"".join([value for _, value in headers])):
+            raise RuntimeError("expected header values without control characters")
+        says_close = False
+        for name, value in headers:
+            if name == b"content-length" and self.chunked_encoding is None:
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+            elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                self.expected_content_length = 0
+                self.chunked_encoding = True
+            elif name == b"connection" and b"close" in value.lower():
+                self.keep_alive = False
+                says_close = True
+        lines = [b"%b: %b\r\n" % (spell_name(name), value) for name, value in headers]
+        if not self.keep_alive and not says_close:
+            lines.append(b"Connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in (204, 304):
+            self.chunked_encoding = True
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        self._head = b"%b%b\r\n" % (STATUS_LINE[status], b"".join(lines))
+        asyncio.get_running_loop().call_soon(self._write)
+
+    def _send_body(self, body: bytes, *, last: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+            self._write()
+        elif self.chunked_encoding:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            self._write(chunk + b"0\r\n\r\n" if last else chunk)
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("expected a response body of at most Content-Length")
+            self._write(body)
+        if last:
+            if self.expected_content_length:
+                raise RuntimeError("expected a response body of Content-Length")
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
+
+    def _write(self, body: bytes = b"") -> None:
+        """The head leaves with the first piece of the body, or when this turn of the loop brought none."""
+        head, self._head = self._head, b""
+        if (head or body) and not self.transport.is_closing():
+            self.transport.write(head + body if head else body)
 
 
 def render_refusal(error: COSError) -> bytes:
