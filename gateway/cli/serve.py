@@ -26,12 +26,14 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
     import uvloop
 
     from gateway.cli.hosting import hosted, until_stopped
+    from gateway.descriptors import raise_limit
     from gateway.memory import keep_memory_private
     from gateway.settings import LogFormat, load_settings
     from gateway.telemetry import configure_logging
 
     # Before a secret is read.
     keep_memory_private()
+    raise_limit()
     settings = load_settings(config, flags)
     configure_logging(level=settings.log.level, json=settings.log.format is LogFormat.JSON)
 
