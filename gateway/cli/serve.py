@@ -27,6 +27,7 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
 
     from gateway.cli.hosting import hosted, until_stopped
     from gateway.descriptors import raise_limit
+    from gateway.environ import hide_secret_variables
     from gateway.memory import keep_memory_private
     from gateway.settings import LogFormat, load_settings
     from gateway.telemetry import configure_logging
@@ -35,6 +36,7 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
     keep_memory_private()
     raise_limit()
     settings = load_settings(config, flags)
+    hide_secret_variables()
     configure_logging(level=settings.log.level, json=settings.log.format is LogFormat.JSON)
 
     async def run() -> None:
