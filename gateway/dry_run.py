@@ -1,8 +1,8 @@
 """A dry run: a signed request is judged and explained, and nothing is sent, measured or stored.
 
 The header is `x-cosgw-dry-run: true`. COS's own signers cover only headers that start with `x-cos-` (Python SDK,
-`cos_auth.py`); for them `x-cos-gateway-dry-run: true` says the same. It counts only when the signature covers it: a header that somebody
-on the way could add or take away must not decide whether a request is carried out.
+`cos_auth.py`); for them `x-cos-gateway-dry-run: true` says the same. It counts only when the signature covers
+it: a header that somebody on the way could add or take away must not decide whether a request is carried out.
 """
 
 from __future__ import annotations

@@ -99,7 +99,15 @@ class StatementTrace:
     effect: Effect
     mode: Mode
     matched: bool
-    violation: Violation | None = None
+    violations: tuple[Violation, ...] = ()
+    """Everything that failed or could not tell, in order."""
+    unselected: bool = False
+    """An end of the statement does not select the request: nothing after it was asked."""
+
+    @property
+    def violation(self) -> Violation | None:
+        """The first check that failed."""
+        return self.violations[0] if self.violations else None
 
 
 @dataclass(frozen=True, slots=True)

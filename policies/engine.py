@@ -99,10 +99,10 @@ class _Tally:
             self._trace.append(statement.matched)
             self._apply(statement)
             return
-        first = judgement.violations[0] if judgement.violations else judgement.unknowns[0].violation
         needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
         applies = statement.effect is Effect.DENY and not judgement.violations and not needs
-        self._trace.append(statement.trace(first, matched=applies))
+        found = judgement.violations + tuple(unknown.violation for unknown in judgement.unknowns)
+        self._trace.append(statement.trace(found, matched=applies, unselected=judgement.unselected))
         if applies:
             self._apply(statement)
         elif statement.mode is Mode.SHADOW:
@@ -116,7 +116,7 @@ class _Tally:
 
     def add_fault(self, statement: Statement, fault: Exception) -> None:
         """A rule of the statement raised."""
-        self._trace.append(statement.trace(Violation("error", "the statement could not be judged")))
+        self._trace.append(statement.trace((Violation("error", "the statement could not be judged"),)))
         self._errors.append(StatementError(statement.id, statement.document, f"{type(fault).__name__}: {fault}"))
         if statement.mode is Mode.ENFORCE:
             self._faulty = True

@@ -89,6 +89,8 @@ class Judgement:
     violations: tuple[Violation, ...]
     unknowns: tuple[Unknown, ...]
     passed: int
+    unselected: bool = False
+    """An end does not select the request; nothing after it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,13 @@ class Statement:
         matched = StatementTrace(self.id, self.document, self.effect, self.mode, matched=True)
         object.__setattr__(self, "matched", matched)
 
-    def trace(self, violation: Violation, *, matched: bool = False) -> StatementTrace:
-        """The trace of a statement with the first check that failed or could not tell."""
-        return StatementTrace(self.id, self.document, self.effect, self.mode, matched=matched, violation=violation)
+    def trace(
+        self, violations: tuple[Violation, ...], *, matched: bool = False, unselected: bool = False
+    ) -> StatementTrace:
+        """The trace of a statement with the checks that failed or could not tell."""
+        return StatementTrace(
+            self.id, self.document, self.effect, self.mode, matched, violations=violations, unselected=unselected
+        )
 
     def amendments(self, request: AccessRequest) -> tuple[Amendment, ...]:
         """What the statement adds to a request that it allows."""
@@ -141,10 +147,10 @@ class Statement:
         for selector in self._ends:
             resource = request.source if selector.end == "source" else request.resource
             if resource is None:
-                return Judgement((Violation("source", "the copy names no source"),), (), passed)
+                return Judgement((Violation("source", "the copy names no source"),), (), passed, unselected=True)
             outcome = selector.check(resource, self.effect)
             if isinstance(outcome, Violation):
-                return Judgement((outcome,), (), passed + _rank(outcome))
+                return Judgement((outcome,), (), passed + _rank(outcome), unselected=True)
             if outcome is not None:
                 unknowns.append(outcome)
             passed += len(_CHECKS)

@@ -171,7 +171,6 @@ HERE = ("--destination", "media-1250000000/b")
 
 
 def test_documents_that_pass_their_tests(run: Any) -> None:
-    assert run("policy", "lint").returncode == 0
     done = run("policy", "test")
     assert (done.returncode, done.stdout) == (0, "1 of 1 tests passed.\n")
 
