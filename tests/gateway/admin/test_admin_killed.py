@@ -84,13 +84,17 @@ def write(api: httpx.Client, written: Written, name: str, choose: random.Random)
 
 @contextmanager
 def gateway_process(settings_file: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.gateway.admin.gateway_process", settings_file],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+    complaints = settings_file.with_name("stderr.txt")
+    with complaints.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.gateway.admin.gateway_process", settings_file],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        )  # fmt: skip
     try:
         assert process.stdout is not None
-        yield process, int(process.stdout.readline())
+        line = process.stdout.readline()
+        assert line, f"the gateway did not start: {complaints.read_text()}"
+        yield process, int(line)
     finally:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
