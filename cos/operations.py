@@ -95,7 +95,9 @@ def _operation(
 
 S, B, O = Level.SERVICE, Level.BUCKET, Level.OBJECT  # noqa: E741  # columns of the table below
 
-_operation("GetService", "GET", S, (), ("marker", "max-keys", "tagkey", "tagvalue", "region", "create-time", "range"))
+_operation("GetService", "GET", S, (), ("marker", "max-keys", "tagkey", "tagvalue", "region", "create-time", "range",
+                                        # of S3 clients; COS passes over what it does not know
+                                        "max-buckets", "continuation-token", "prefix", "bucket-region"))  # fmt: skip
 
 _operation("PutBucket", "PUT", B, body=Body.DOCUMENT)
 _operation("HeadBucket", "HEAD", B)

@@ -57,7 +57,7 @@ class RequestBody:
     async def document(self) -> bytes:
         """The whole of a small body. Raises COSError(BadDigest, InvalidDigest, XMLSizeLimit, IncompleteBody)."""
         document = bytearray()
-        checks = _Checks(self._headers)
+        checks = _Checks(self._headers, of_content=False)
         async for chunk in self.chunks():
             document += chunk
             if len(document) > MAX_DOCUMENT_BYTES:
@@ -113,14 +113,15 @@ class RequestBody:
 class _Checks:
     """What the headers promise of the content: Content-MD5, x-amz-content-sha256, x-amz-checksum-crc32."""
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, headers: Headers, *, of_content: bool = True) -> None:
+        """A document's x-amz-checksum-crc32 may be that of the object it completes: then it is not compared."""
         self._md5 = _decode_md5(headers.text(b"content-md5"))
         sha256 = headers.text(b"x-amz-content-sha256") or ""
         if sha256.startswith("STREAMING-"):
             # COS itself takes no aws-chunked bodies (reference page §2.4, observed 2026-07-31).
             raise COSError("NotImplemented", f"Expected a body without chunk signatures, got {sha256[:60]!r}.")
         self._sha256 = sha256.lower() if len(sha256) == 64 else None
-        self._crc32 = headers.text(b"x-amz-checksum-crc32")
+        self._crc32 = headers.text(b"x-amz-checksum-crc32") if of_content else None
         self._running_sha256 = hashlib.sha256()
         self._running_crc32 = 0
 

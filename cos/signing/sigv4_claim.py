@@ -23,7 +23,7 @@ MAX_EXPIRES_SECONDS = 604_800
 
 _HEADER_FIELDS = frozenset({"Credential", "SignedHeaders", "Signature"})
 _CREDENTIAL = re.compile(
-    r"(?P<id>[A-Za-z0-9._-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,32})"
+    r"(?P<id>[A-Za-z0-9._-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[A-Za-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,32})"
     r"/aws4_request",
     re.ASCII,
 )
