@@ -28,6 +28,7 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
     from gateway.cli.hosting import hosted, until_stopped
     from gateway.descriptors import raise_limit
     from gateway.environ import hide_secret_variables
+    from gateway.garbage import settle
     from gateway.memory import keep_memory_private
     from gateway.settings import LogFormat, load_settings
     from gateway.telemetry import configure_logging
@@ -41,7 +42,9 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
 
     async def run() -> None:
         async with hosted(settings) as (gateway, _):
-            say(f"serving {gateway.endpoint} (admin {gateway.admin_endpoint})")
+            settle()
+            sts = f", sts {gateway.sts_endpoint}" if gateway.sts_endpoint is not None else ""
+            say(f"serving {gateway.endpoint} (admin {gateway.admin_endpoint}{sts})")
             await until_stopped(gateway)
 
     uvloop.run(run())

@@ -43,6 +43,8 @@ class GatewayProgram:
         self.output: list[str] = []
         """Lines of standard output and standard error, all runs together."""
         self.port = 0
+        self.variables: dict[str, str] = {}
+        """Of its environment, beside those of the tests."""
         self.process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -51,7 +53,7 @@ class GatewayProgram:
         process = subprocess.Popen(
             [*COS_GATEWAY, "serve", "--config", str(self.configuration)],
             cwd=ROOT,
-            env=clean_environment(PYTHONUNBUFFERED="1"),
+            env=clean_environment(PYTHONUNBUFFERED="1", **self.variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
