@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from cos.values import Region
@@ -18,7 +18,9 @@ from gateway.credentials.sources.source import Surroundings
 from gateway.credentials.upstream import StoredUpstreamCredentials
 from gateway.credentials.vault import Vault
 from gateway.credentials.watch import StoreWatch
-from gateway.ports import UpstreamCredential
+from gateway.ports import Upstream, UpstreamCredential
+from gateway.registry.buckets import BucketRegistry
+from gateway.registry.discovery import BucketDiscovery
 from gateway.settings import Settings
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.settings import PoolLimits, Timeouts, TransportKind, UpstreamSettings
@@ -118,6 +120,31 @@ async def renewing(
         await asyncio.gather(*tasks, return_exceptions=True)
         await sts.aclose()
         await metadata.aclose()
+
+
+@asynccontextmanager
+async def discovering(
+    settings: Settings, registry: BucketRegistry, upstream: Upstream, credentials: StoredUpstreamCredentials
+) -> AsyncIterator[None]:
+    """List the accounts the settings name into the registry, while the context lasts."""
+    if not settings.discovery.credentials:
+        yield
+        return
+    discovery = BucketDiscovery(
+        registry,
+        upstream,
+        credentials.open_named,
+        credentials=settings.discovery.credentials,
+        interval_seconds=settings.discovery.interval_seconds,
+    )
+    task = asyncio.create_task(discovery.run())
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(discovery.first_attempt(), FIRST_ATTEMPT_SECONDS)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def service_settings(endpoint: str) -> UpstreamSettings:

@@ -15,6 +15,7 @@ from gateway.ports import (
     CredentialUnavailable,
     NoCredentialForBoth,
     PortError,
+    RegistryUnavailable,
     Sealed,
     StoreUnavailable,
     UpstreamBroken,
@@ -39,6 +40,8 @@ def as_cos_error(error: PortError) -> COSError:
             )
         case CredentialUnavailable():
             return COSError("ServiceUnavailable", "The gateway holds no credential for this bucket.")
+        case RegistryUnavailable():
+            return COSError("ServiceUnavailable", "The gateway does not know its buckets yet.")
         case StoreUnavailable():
             return COSError("ServiceUnavailable", "The gateway cannot read its keys and credentials.")
         case AuditUnavailable():

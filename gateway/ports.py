@@ -25,6 +25,7 @@ from policies.request import AccessRequest, Narrows
 #   ├── Sealed                  no master key: 503
 #   ├── CredentialUnavailable   no server-held credential for the bucket: 503
 #   │   └── NoCredentialForBoth none may read the source and write the destination of a copy: 403
+#   ├── RegistryUnavailable     it is not known yet whether a bucket is ours: 503
 #   ├── StoreUnavailable        keys and credentials cannot be read or written: 503
 #   ├── AuditUnavailable        the intent could not be made durable: 503, nothing is sent
 #   └── UpstreamError
@@ -47,6 +48,10 @@ class CredentialUnavailable(PortError):
 
 class NoCredentialForBoth(CredentialUnavailable):
     """A copy between two accounts for which no credential can do both halves; repeating it will not help."""
+
+
+class RegistryUnavailable(PortError):
+    """It is not known yet whether a bucket is one of ours."""
 
 
 class StoreUnavailable(PortError):
@@ -155,7 +160,9 @@ class BucketRecord:
 class Buckets(Protocol):
     """The bucket registry."""
 
-    def find(self, bucket: Bucket) -> BucketRecord | None: ...
+    def find(self, bucket: Bucket) -> BucketRecord | None:
+        """The bucket of that name; None when the organisation does not own it. Raises RegistryUnavailable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

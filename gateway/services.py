@@ -15,7 +15,7 @@ from gateway.access_log import AccessLog, JsonAccessLog, no_access_log, structur
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
-from gateway.credential_services import credentials_of, master_keys, renewing
+from gateway.credential_services import credentials_of, discovering, master_keys, renewing
 from gateway.credentials.administration import Administration
 from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.snapshot import KeySnapshot
@@ -30,10 +30,10 @@ from gateway.policy_files import PolicyFiles
 from gateway.policy_watch import watch_policies
 from gateway.ports import AccessKey, BucketRecord, PortError
 from gateway.readiness import Check
+from gateway.registry.buckets import BucketRegistry
 from gateway.relay import Relay
 from gateway.session_services import SessionServices, session_services
 from gateway.settings import Durability, LogFormat, LogLevel, Settings
-from gateway.stores.buckets import ConfiguredBuckets
 from gateway.stores.database import Database
 from gateway.telemetry import Telemetry
 from gateway.upstreams.http import HttpUpstream
@@ -53,6 +53,7 @@ class Services:
     keys: KeySnapshot
     credentials: StoredUpstreamCredentials
     renewed: list[RefreshedCredential]
+    buckets: BucketRegistry
     watch: StoreWatch
     audit: JsonLinesAuditLog
     administration: Administration
@@ -65,6 +66,7 @@ class Services:
             Check("accepting", self.accepting, "takes requests" if self.accepting else "starting or draining"),
             self._key_check(),
             self._credential_check(),
+            self._bucket_check(),
             Check("policies", self.policies.healthy, self.policies.state),
             Check("audit", not self.audit.failing, str(self.audit.path)),
         ]
@@ -75,6 +77,11 @@ class Services:
         except PortError as error:
             return Check("keys", ready=False, detail=str(error))
         return Check("keys", ready=True, detail=f"store read {self.watch.age_seconds:.1f} s ago")
+
+    def _bucket_check(self) -> Check:
+        unlisted = self.buckets.unlisted
+        detail = f"the accounts of {', '.join(unlisted)} were not listed yet" if unlisted else "known"
+        return Check("buckets", not unlisted or bool(self.buckets.records()), detail)
 
     def _credential_check(self) -> Check:
         """Ready while any renewed credential can be used: the others' buckets answer 503, the rest is served."""
@@ -117,6 +124,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         upstream = HttpUpstream(upstream_settings(settings))
         stack.push_async_callback(upstream.aclose)
+        buckets = BucketRegistry(bucket_records(settings), listed=settings.discovery.credentials)
+        await stack.enter_async_context(discovering(settings, buckets, upstream, credentials))
         in_flight = InFlight(
             max_requests=settings.data.max_in_flight,
             max_per_principal=settings.data.max_in_flight_per_principal,
@@ -132,7 +141,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 keys, limits=_window_limits(settings), sessions=sessions.opened, uses=sessions.uses
             ),
             authorizer=Authorizer(
-                ConfiguredBuckets(bucket_records(settings)),
+                buckets,
                 policies,
                 SourceFacts(forwarder, audit.record),
                 reason_detail=settings.policies.reason_detail,
@@ -155,6 +164,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keys=keys,
             credentials=credentials,
             renewed=renewed,
+            buckets=buckets,
             watch=watch,
             audit=audit,
             administration=Administration(database, vault, audit, applied=watch.refresh_soon),

@@ -41,7 +41,7 @@ def operations(services: Services) -> list[Operation[Any, Any]]:
         *credential_operations(services.administration.credentials),
         *session_operations(services.administration.sessions),
         *policy_operations(services.policies, services.audit, regions),
-        *bucket_operations(buckets),
+        *bucket_operations(services.buckets.records),
         *audit_operations(services.audit.path),
     ]
 

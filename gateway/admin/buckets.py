@@ -1,8 +1,8 @@
-"""The bucket registry, as the configuration declares it."""
+"""The bucket registry: what is declared, and what was found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.admin.operations import Call, NoBody, Operation, Reply
@@ -31,14 +31,14 @@ class BucketPage(View):
     """Null: this is the last page."""
 
 
-def bucket_operations(buckets: Sequence[BucketRecord]) -> list[Operation[Any, Any]]:
-    """The rows of the table."""
-    views = [
-        BucketView(name=record.name, region=record.region, account=record.account, credential=record.credential)
-        for record in sorted(buckets, key=lambda record: record.name)
-    ]
+def bucket_operations(records: Callable[[], Sequence[BucketRecord]]) -> list[Operation[Any, Any]]:
+    """The rows of the table. `records` gives the buckets as they are known now."""
 
     async def page(call: Call[PageQuery, NoBody]) -> Reply:
+        views = [
+            BucketView(name=record.name, region=record.region, account=record.account, credential=record.credential)
+            for record in sorted(records(), key=lambda record: record.name)
+        ]
         items, cursor = page_of(views, call.query, lambda view: (0, view.name))
         return Reply(200, BucketPage(items=items, next_cursor=cursor))
 
