@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from cos.errors import COSError
 from cos.headers import Headers
@@ -72,7 +73,7 @@ class Request:
 
     def control(self, name: str) -> bytes | None:
         """The value of a control header in the request's dialect: `control("copy-source")`."""
-        return self.headers.get(f"{self.dialect}{name}".encode("ascii"))
+        return self.headers.get(_control_field(self.dialect, name))
 
 
 def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[bytes, bytes]]) -> Request:
@@ -89,6 +90,11 @@ def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[byt
         host=_read_host(headers, target),
         dialect=_read_dialect(headers, target),
     )
+
+
+@lru_cache(maxsize=1024)  # the names are constants of this program
+def _control_field(dialect: Dialect, name: str) -> bytes:
+    return f"{dialect}{name}".encode("ascii")
 
 
 def _check_headers(headers: Headers) -> None:

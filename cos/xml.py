@@ -31,6 +31,14 @@ _PLAIN_START = re.compile(
     rb'<(?P<root>[A-Za-z][A-Za-z0-9]*)(?: xmlns="[A-Za-z0-9:/.-]*")?>'
 )
 """How COS's documents begin, in every spelling seen: no parser is needed to tell their root."""
+_PLAIN_TEXT = rb"(?:[\t\n\r -%'-;=?-\\^-~]|&(?:amp|lt|gt|quot|apos);)*"
+_PLAIN_DOCUMENT = re.compile(
+    _PLAIN_START.pattern.replace(rb"[ \t\r\n]*", b"", 1)
+    + rb"(?:[ \t\r\n]*<([A-Za-z][A-Za-z0-9]*)>"
+    + _PLAIN_TEXT
+    + rb"</\2>)+[ \t\r\n]*</(?P=root)>[ \t\r\n]*"
+)
+"""One element that holds elements of ASCII text (without `>` and `]`, as in `]]>`), all of them closed."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
 
@@ -94,6 +102,22 @@ def read_root_tag(body: bytes) -> str | None:
     with contextlib.suppress(ExpatError, COSError):
         builder.feed(body.lstrip(_WHITE_SPACE))
     return builder.tag
+
+
+def read_whole_root(body: bytes) -> str | None:
+    """The tag of a body that is one well-formed document, None when it is not. Raises nothing.
+
+    White space before it is allowed, as in `read_root_tag`.
+    The plain results COS answers with are told by their grammar; everything else is parsed.
+    """
+    body = body.lstrip(_WHITE_SPACE)
+    plain = _PLAIN_DOCUMENT.fullmatch(body)
+    if plain is not None:
+        return plain["root"].decode("ascii")
+    try:
+        return parse_xml(body, max_bytes=len(body)).tag
+    except COSError:
+        return None
 
 
 def parse_error(body: bytes) -> COSErrorDocument | None:

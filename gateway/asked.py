@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.calls import Call, ObjectCall, PutObjectCopy, UploadPartCopy
 from cos.errors import COSError
 from cos.request import Request
 from cos.values import ObjectKey, VersionId
@@ -31,34 +31,30 @@ def access_request(context: Context, *, now: float) -> AccessRequest:
         region=bucket.region if bucket is not None else None,
         version_id=call.version_id if isinstance(call, ObjectCall) else None,
     )
-    common = AccessRequest(
+    source: Resource | None = None
+    if not isinstance(call, ObjectCall):
+        if source_bucket is None:
+            raise COSError("AccessDenied")
+        source = Resource(
+            bucket=call.source.bucket,
+            key=call.source.key,
+            region=source_bucket.region,
+            version_id=call.source.version_id,
+        )
+    return AccessRequest(
         caller=caller,
         action=call.operation.action,
         resource=resource,
+        source=source,
+        part_number=None if isinstance(call, PutObjectCopy) else call.part_number,
+        byte_range=call.byte_range if isinstance(call, UploadPartCopy) else None,
+        conditions=None if isinstance(call, ObjectCall) else call.conditions,
         headers=_control_names(request),
         time=datetime.fromtimestamp(now, UTC),
         storage_class=_control_text(request, "storage-class"),
         encryption=_encryption(request),
+        object_bytes=_object_bytes(request, call) if isinstance(call, ObjectCall) else None,
     )
-    if isinstance(call, ObjectCall):
-        return replace(common, part_number=call.part_number, object_bytes=_object_bytes(request, call))
-    if source_bucket is None:
-        raise COSError("AccessDenied")
-    source = Resource(
-        bucket=call.source.bucket,
-        key=call.source.key,
-        region=source_bucket.region,
-        version_id=call.source.version_id,
-    )
-    if isinstance(call, UploadPartCopy):
-        return replace(
-            common,
-            source=source,
-            part_number=call.part_number,
-            byte_range=call.byte_range,
-            conditions=call.conditions,
-        )
-    return replace(common, source=source, conditions=call.conditions)
 
 
 def recorded(context: Context) -> dict[str, Any]:
@@ -89,9 +85,11 @@ def _known(context: Context) -> tuple[Call, Caller, Request]:
 def _control_names(request: Request) -> frozenset[str]:
     prefix = request.dialect.encode("ascii")
     return frozenset(
-        name[len(prefix) :].decode("ascii")
-        for name in request.headers.names()
-        if name.startswith(prefix) and name not in CONTROL_NAMES
+        [
+            name[len(prefix) :].decode("ascii")
+            for name in request.headers.names()
+            if name.startswith(prefix) and name not in CONTROL_NAMES
+        ]
     )
 
 

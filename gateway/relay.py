@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from cos.errors import ERRORS, COSError
 from cos.operations import Operation
-from cos.xml import parse_error, parse_xml, read_root_tag
+from cos.xml import parse_error, read_root_tag, read_whole_root
 from gateway.context import Context
 from gateway.exchange import Exchange
 from gateway.form_upload import render_form_answer
@@ -152,7 +152,7 @@ class Relay:
         error = parse_error(bytes(held))
         if error is not None:
             context.error_code = error.code
-        elif not _is_whole(bytes(held), RESULT_ROOTS[operation.name]):
+        elif read_whole_root(bytes(held)) != RESULT_ROOTS[operation.name]:
             raise UpstreamBroken("the result that followed the keep-alive is not a result", sent=True)
         await exchange.finish()
 
@@ -174,18 +174,10 @@ class Relay:
             await exchange.start(spec.status if spec is not None else 500, _with_length(headers, len(body)))
             await exchange.finish(body)
             return
-        if not _is_whole(body, RESULT_ROOTS[operation.name]):
+        if read_whole_root(body) != RESULT_ROOTS[operation.name]:
             raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
         await exchange.start(200, _with_length(headers, len(body)))
         await exchange.finish(body)
-
-
-def _is_whole(body: bytes, root: str) -> bool:
-    """Whether a body is one well-formed document of that root: half a success is none."""
-    try:
-        return parse_xml(body, max_bytes=MAX_JUDGED_BYTES).tag == root
-    except COSError:
-        return False
 
 
 def _filtered(received: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:

@@ -15,6 +15,7 @@ from cos.xml import (
     parse_error,
     parse_xml,
     read_root_tag,
+    read_whole_root,
     render_document,
     render_error,
 )
@@ -240,3 +241,43 @@ def test_root_tag_of_a_damaged_document(body: bytes, tag: str | None) -> None:
 )
 def test_the_root_is_told_without_a_parser_only_where_a_parser_would_agree(body: bytes, tag: str | None) -> None:
     assert read_root_tag(body) == tag
+
+
+RESULT = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<CopyPartResult>\n\t<ETag>&quot;b1&quot;</ETag>\n'
+    b"\t<LastModified>2026-08-01T08:00:00Z</LastModified>\n</CopyPartResult>"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "root"),
+    [
+        (RESULT, "CopyPartResult"),
+        (b" \n" + RESULT + b"\n", "CopyPartResult"),
+        (RESULT.replace(b">\n", b">"), "CopyPartResult"),
+        (RESULT.replace(b"&quot;", b'"'), "CopyPartResult"),
+        (b'<A xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><B>b</B></A>', "A"),
+        (b"<A><B>\xe4\xb8\xad</B></A>", "A"),
+        (b"<A/>", "A"),
+        (RESULT[:-1], None),
+        (RESULT + b"<A/>", None),
+        (RESULT + b"x", None),
+        (b"<A>text<B>b</B></A>", None),
+        (b"<A><B>b</C></A>", None),
+        (b"<A><B>b</B></B>", None),
+        (b"<A><B>&nope;</B></A>", None),
+        (b"<A><B>& </B></A>", None),
+        (b"<A><B>]]></B></A>", None),
+        (b"<A><B>\x01</B></A>", None),
+        (b"<A><B>\xff</B></A>", None),
+        (b"<!DOCTYPE A><A><B>b</B></A>", None),
+        (b"", None),
+    ],
+)
+def test_a_document_is_whole_or_has_no_root(body: bytes, root: str | None) -> None:
+    assert read_whole_root(body) == root
+    try:
+        parsed = parse_xml(body.lstrip(), max_bytes=1000).tag
+    except COSError:
+        parsed = None
+    assert parsed == root, "the grammar of plain documents and the parser agree"

@@ -1,0 +1,19 @@
+"""How often the process looks for cyclic garbage. A request makes next to none, so the defaults only cost.
+
+Measured with small part copies: with Python's defaults, a fifth of the CPU went into looking at objects that
+live as long as the process.
+"""
+
+from __future__ import annotations
+
+import gc
+
+YOUNG_OBJECTS = 10_000
+"""Containers made and not yet freed that start a look at the young ones (Python's default: 700)."""
+
+
+def settle() -> None:
+    """Call once, when everything that lives as long as the process is there: it is not looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
