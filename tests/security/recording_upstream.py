@@ -99,7 +99,7 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
         connections.add(task)
         task.add_done_callback(connections.discard)
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=2048)
     upstream.port = listener.sockets[0].getsockname()[1]
     try:
         yield upstream
