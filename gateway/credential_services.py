@@ -7,14 +7,19 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from cos.values import Region
+from gateway.configuration.credentials import TransitSettings
+from gateway.configuration.secret_files import SecretFileError, read_secret_file
 from gateway.credentials.choice import Assignment, Choice, Reach
-from gateway.credentials.master_key import MasterKey, parse_master_keys, read_master_keys
+from gateway.credentials.key_service import KeyService, unwrap_master_keys
+from gateway.credentials.master_key import MasterKey, MasterKeyError, parse_master_keys, read_master_keys
 from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.sources.registry import source_of
 from gateway.credentials.sources.source import Surroundings
+from gateway.credentials.transit import Transit
 from gateway.credentials.upstream import StoredUpstreamCredentials
 from gateway.credentials.vault import Vault
 from gateway.credentials.watch import StoreWatch
@@ -31,12 +36,38 @@ FIRST_ATTEMPT_SECONDS = 5.0
 
 
 def master_keys(settings: Settings) -> tuple[MasterKey, ...]:
-    """The master keys the settings give, the current one first; none: sealed. Raises MasterKeyError."""
+    """The master keys that are at hand, the current one first; none: sealed. Raises MasterKeyError."""
     if settings.master_key.value is not None:
         return parse_master_keys(settings.master_key.value.reveal(), source="COSGW_MASTER_KEY")
     if settings.master_key.file is not None:
         return read_master_keys(settings.master_key.file)
     return ()
+
+
+async def open_master_keys(settings: Settings) -> tuple[MasterKey, ...]:
+    """The master keys, asking the key service when the settings name one. Raises MasterKeyError."""
+    transit = settings.master_key.transit
+    if transit is None:
+        return master_keys(settings)
+    async with key_service_of(transit) as service:
+        return await unwrap_master_keys(service, transit.wrapped_file)
+
+
+@asynccontextmanager
+async def key_service_of(transit: TransitSettings) -> AsyncIterator[KeyService]:
+    """The key service of the settings. Raises MasterKeyError when its token cannot be read."""
+    try:
+        token = read_secret_file(transit.token_file)
+    except SecretFileError as error:
+        raise MasterKeyError(f"Expected a Vault token in a file of mode 0600, got {error}.") from None
+    try:
+        upstream = HttpUpstream(replace(service_settings(transit.address), ca_file=transit.ca_file))
+    except OSError as error:
+        raise MasterKeyError(f"Expected certificates in {transit.ca_file}: {error.strerror or error}.") from None
+    try:
+        yield Transit(upstream, transit.address, transit.mount, transit.key, token, transit.namespace)
+    finally:
+        await upstream.aclose()
 
 
 def credentials_of(settings: Settings, watch: StoreWatch, vault: Vault) -> StoredUpstreamCredentials:

@@ -15,7 +15,7 @@ from gateway.access_log import AccessLog, JsonAccessLog, no_access_log, structur
 from gateway.audit import JsonLinesAuditLog
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
-from gateway.credential_services import credentials_of, discovering, master_keys, renewing
+from gateway.credential_services import credentials_of, discovering, open_master_keys, renewing
 from gateway.credentials.administration import Administration
 from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.snapshot import KeySnapshot
@@ -101,7 +101,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         policies.load()
         audit = JsonLinesAuditLog(settings.audit.path, sync=settings.audit.durability is Durability.DISK)
         stack.push_async_callback(audit.aclose)
-        vault = Vault(master_keys(settings))
+        vault = Vault(await open_master_keys(settings))
         database = await stack.enter_async_context(await Database.open(settings.store.path))
         watch = StoreWatch(database)
         keys = KeySnapshot(watch, vault, configured=_configured_keys(settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -65,11 +66,11 @@ def _policies(settings: Settings) -> Problems:
 
 
 def _master_key(settings: Settings) -> Problems:
-    from gateway.credential_services import master_keys
+    from gateway.credential_services import open_master_keys
     from gateway.credentials.master_key import MasterKeyError
 
     try:
-        keys = master_keys(settings)
+        keys = asyncio.run(open_master_keys(settings))
     except MasterKeyError as wrong:
         yield f"master_key: {wrong}"
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,27 @@ def create(path: Annotated[Path, typer.Argument(help="File to write; must not ex
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = generate_master_key_file(path)
     say(f"{path} holds master key {key.id}. Keep a copy where the store's backups are not.")
+
+
+@app.command()
+def wrap(config: ConfigOption = None) -> None:
+    """Make a key, have master_key.transit wrap it, and put it before those of its file. No plain copy is kept."""
+    with reported():
+        from gateway.cli.output import Refusal
+        from gateway.credential_services import key_service_of
+        from gateway.credentials.key_service import add_wrapped_key
+        from gateway.settings import load_settings
+
+        transit = load_settings(config).master_key.transit
+        if transit is None:
+            raise Refusal("there is no key service: set master_key.transit, or use `master-key create`")
+
+        async def run() -> str:
+            async with key_service_of(transit) as service:
+                return (await add_wrapped_key(service, transit.wrapped_file)).id
+
+        key_id = asyncio.run(run())
+    say(f"{transit.wrapped_file} holds master key {key_id}, wrapped. Restart, then run `credentials rewrap`.")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.audit import JsonLinesAuditLog
-from gateway.credential_services import master_keys
+from gateway.credential_services import open_master_keys
 from gateway.credentials.access_keys import IssuedKeys
 from gateway.credentials.administration import Administration
 from gateway.credentials.changes import Author, Terms
@@ -77,7 +77,7 @@ def local_terms() -> Terms:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Session]:
-    vault = Vault(master_keys(settings))
+    vault = Vault(await open_master_keys(settings))
     async with await Database.open(settings.store.path) as database, aclosing(OccasionalAuditLog(settings)) as audit:
         yield Session(
             settings,
