@@ -35,7 +35,7 @@ def sent(
 
 def test_upload_part_copy_names_real_hosts_and_rendered_values() -> None:
     request = sent(
-        "PUT", b"/up/./a?partNumber=1&uploadId=u1", SOURCE, (b"x-cos-copy-source-range", b"bytes=00-09"),
+        "PUT", b"/up/./a?partNumber=1&uploadId=u1", SOURCE, (b"x-cos-copy-source-range", b"bytes=0-9"),
         (b"x-cos-copy-source-if-match", b'"e"'),
     )  # fmt: skip
     assert request == UpstreamRequest(

@@ -5,6 +5,7 @@ On real sockets, from the client's bytes to what the embedded COS has stored.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -21,6 +22,7 @@ from tests.support.expect import assert_error, assert_success
 from tests.support.http1 import Response, exchange
 from tests.support.names import CALLER_KEY, EXAMPLE, SERVER_KEY
 from tests.support.site import MIB, Site, fresh_key, pattern
+from tests.support.watch import Watch
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -258,3 +260,25 @@ async def test_parts_in_chunks_make_an_object(s3: Client, gateway_site: Site) ->
     answer = await put.send(s3, upload.key, {"partNumber": "1", "uploadId": upload.id})
     assert_success(answer)
     assert await gateway_site.copied(upload) == put.content
+
+
+@pytest.mark.parametrize("promised", [False, True], ids=["plain", "with a signed hash"])
+async def test_a_client_that_leaves_in_the_middle_stores_nothing_and_frees_the_upstream(
+    s3: Client, gateway_site: Site, promised: bool
+) -> None:
+    key = fresh_key()
+    upstream = Watch(gateway_site)
+    headers = [("content-length", str(len(CONTENT)))]
+    if promised:
+        headers.append(("x-amz-content-sha256", sha256(CONTENT)))
+    head = s3.render("PUT", EXAMPLE.host, target(key), headers=headers)
+    _, writer = await asyncio.open_connection("127.0.0.1", s3.port)
+    writer.write(head + CONTENT[:200_000])
+    await writer.drain()
+    await asyncio.sleep(0.2)
+    writer.close()
+    async with asyncio.timeout(5):
+        while not [entry for entry in upstream.new() if entry.operation == "PutObject"]:
+            await asyncio.sleep(0.02)
+    assert [entry.error_code for entry in upstream.new()] == ["IncompleteBody"]
+    await assert_nothing_stored(gateway_site, key)
