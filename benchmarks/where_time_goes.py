@@ -92,9 +92,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
         context.request, context.address, context.operation, context.call = request, address, operation, call
         context.bucket, context.source_bucket = authorizer.resolve(address), authorizer.resolve_source(call)
         now = time.time()
-        context.caller = authenticator.authenticate(
-            request, address.level, claim, now=now, client_address="127.0.0.1"
-        )
+        context.caller = authenticator.authenticate(request, address.level, claim, now=now, client_address="127.0.0.1")
         await authorizer.authorize(context, now=now)
         sign_keys = SignKeys()
 
