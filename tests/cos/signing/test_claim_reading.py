@@ -315,3 +315,8 @@ def test_a_url_and_a_header_that_declare_different_payloads_are_refused() -> Non
     header = (b"x-amz-content-sha256", b"UNSIGNED-PAYLOAD")
     target = sigv4_query() + "&X-Amz-Content-Sha256=" + "b" * 64
     assert refusal(request(target, [header])) == "InvalidArgument"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ap-guangzhou", "auto", "US"])
+def test_any_region_in_a_scope_is_read(region: str) -> None:
+    assert read_claim(request(sigv4_query().replace("us-east-1", region))).access_key_id
