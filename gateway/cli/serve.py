@@ -15,17 +15,21 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Instead of data.host.", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(help="Instead of data.port; 0: any free.", show_default=False)] = None,
     admin_port: Annotated[int | None, typer.Option(help="Instead of admin.port.", show_default=False)] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Profile the event loop and write it here at the end.", show_default=False)
+    ] = None,
 ) -> None:
     """Run the gateway. TERM drains and stops it, HUP reads the policy documents anew."""
     flags = {"data.host": host, "data.port": port, "admin.port": admin_port}
     with reported():
-        _run(config, {key: value for key, value in flags.items() if value is not None})
+        _run(config, {key: value for key, value in flags.items() if value is not None}, profile)
 
 
-def _run(config: Path | None, flags: dict[str, Any]) -> None:
+def _run(config: Path | None, flags: dict[str, Any], profile: Path | None) -> None:
     import uvloop
 
     from gateway.cli.hosting import hosted, until_stopped
+    from gateway.cli.profiling import profiled
     from gateway.descriptors import raise_limit
     from gateway.environ import hide_secret_variables
     from gateway.garbage import settle
@@ -47,4 +51,5 @@ def _run(config: Path | None, flags: dict[str, Any]) -> None:
             say(f"serving {gateway.endpoint} (admin {gateway.admin_endpoint}{sts})")
             await until_stopped(gateway)
 
-    uvloop.run(run())
+    with profiled(profile):
+        uvloop.run(run())
