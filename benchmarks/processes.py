@@ -63,7 +63,7 @@ class Program:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
-    def wait_for_port(self, port: int, seconds: float = 20.0) -> None:
+    def wait_for_port(self, port: int, seconds: float = 120.0) -> None:
         """Raises RuntimeError when the program ends or does not listen in time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -48,16 +48,22 @@ def start_nginx(name: str, recipe: str, folder: Path, *, core: int, **values: ob
 
 def start_upstream(folder: Path, *, core: int) -> Subject:
     """A COS at C speed: it answers every request with the same part copy result and checks nothing."""
-    return start_nginx("upstream", "upstream.conf", folder, core=core)
+    return start_nginx("upstream", "upstream.conf", folder, core=core, tls_listen="", tls_certificate="")
 
 
-def start_nginx_plain(folder: Path, upstream_port: int, *, core: int) -> Subject:
-    """nginx as a reverse proxy that signs and judges nothing."""
-    return start_nginx("nginx plain", "plain.conf", folder, core=core, upstream_port=upstream_port)
+def start_tls_upstream(folder: Path, certificate: Path, *, core: int) -> Subject:
+    """The same over TLS; the file holds key and certificate."""
+    lines = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+    return start_nginx("upstream", "upstream.conf", folder, core=core, tls_listen=" ssl", tls_certificate=lines)
 
 
-def start_nginx_lua(folder: Path, upstream_port: int, *, core: int) -> Subject:
-    """nginx that verifies, judges one rule and signs anew, in Lua."""
+def start_nginx_plain(folder: Path, upstream_port: int, *, core: int, ca: Path | None = None) -> Subject:
+    """nginx as a reverse proxy that signs and judges nothing; with `ca` it speaks TLS to the upstream."""
+    return start_nginx("nginx plain", "plain.conf", folder, core=core, upstream_port=upstream_port, **_tls(ca))
+
+
+def start_nginx_lua(folder: Path, upstream_port: int, *, core: int, ca: Path | None = None) -> Subject:
+    """nginx that verifies, judges one rule and signs anew, in Lua; with `ca` it speaks TLS to the upstream."""
     return start_nginx(
         "nginx + Lua",
         "signing.conf",
@@ -68,7 +74,18 @@ def start_nginx_lua(folder: Path, upstream_port: int, *, core: int) -> Subject:
         secret=copies.SECRET,
         secret_id=UPSTREAM_SECRET_ID,
         secret_key=UPSTREAM_SECRET_KEY,
+        **_tls(ca),
     )
+
+
+def _tls(ca: Path | None) -> dict[str, str]:
+    if ca is None:
+        return {"scheme": "http", "tls_verify": ""}
+    lines = (
+        f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca}; proxy_ssl_server_name on; "
+        f"proxy_ssl_name {copies.DESTINATION_HOST}; proxy_ssl_session_reuse on;"
+    )
+    return {"scheme": "https", "tls_verify": lines}
 
 
 def gateway_settings(folder: Path, upstream: str, port: int, admin_port: int) -> dict[str, Any]:
