@@ -1,0 +1,132 @@
+"""`cos-gateway credentials rotate` and `rewrap`: what they say, what they refuse, and that no secret is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emulator.server import RunningEmulator
+from emulator.server import running as running_emulator
+from emulator.settings import Credential
+from tests.gateway.cli.conftest import Run
+from tests.support.names import ACCOUNT, EXAMPLE, SERVER_KEY
+from tests.support.servers import emulator_settings, in_background
+
+NEW_ID, NEW_SECRET = "AKIDnewnewnewnewnewnew00000000001", "canary-new-secret-000000000000001"
+
+
+@pytest.fixture
+def cos() -> Iterator[RunningEmulator]:
+    base = emulator_settings()
+    pairs = ((SERVER_KEY.secret_id, SERVER_KEY.secret_key), (NEW_ID, NEW_SECRET))
+    account = replace(base.accounts[0], credentials=tuple(Credential(*pair) for pair in pairs))
+    with in_background(running_emulator(replace(base, accounts=(account, *base.accounts[1:])))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def configured(folder: Path, cos: RunningEmulator, run: Run) -> Path:
+    """A configuration in front of the COS, with the credential `main` in its store."""
+    configuration = folder / "gateway.yaml"
+    configuration.write_text(
+        f"upstream: {{endpoint: {cos.url}}}\n"
+        "store: {path: var/gateway.db}\n"
+        "master_key: {file: master.key}\n"
+        "audit: {path: var/audit.jsonl, durability: process}\n"
+        f"buckets: [{{name: {EXAMPLE.name}, region: {EXAMPLE.region}}}]\n"
+    )
+    added = run("credentials", "add", "main", "--secret-id", SERVER_KEY.secret_id, "--account", ACCOUNT,
+                stdin=SERVER_KEY.secret_key + "\n")  # fmt: skip
+    assert added.returncode == 0, added
+    return configuration
+
+
+def rotate(run: Run, *arguments: str, secret: str = NEW_SECRET) -> tuple[int, str, str]:
+    done = run("credentials", "rotate", "main", "--secret-id", NEW_ID, *arguments, stdin=secret + "\n")
+    assert secret not in done.stdout + done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def states(run: Run) -> list[tuple[int, str]]:
+    return [(item["version"], item["state"]) for item in json.loads(run("credentials", "list", "--json").stdout)]
+
+
+def test_a_rotation_says_each_of_its_steps(run: Run, configured: Path, cos: RunningEmulator) -> None:
+    code, output, _ = rotate(run, "--drain-seconds", "0")
+    assert code == 0
+    assert output.splitlines() == [
+        f"probe of bucket {EXAMPLE.name}: works",
+        "main version 2 is in use.",
+        "Waiting 0 s until no gateway can sign with version 1.",
+        "main version 1 is removed; its key can be deleted in the cloud console.",
+    ]
+    assert states(run) == [(2, "active")]
+    assert cos.emulator.log.entries[-1].access_key_id == NEW_ID
+
+
+def test_the_old_version_can_be_kept(run: Run, configured: Path) -> None:
+    code, output, _ = rotate(run, "--keep-old")
+    assert code == 0
+    assert "main version 1 is kept" in output
+    assert states(run) == [(1, "retired"), (2, "active")]
+
+
+def test_a_pair_that_cos_refuses_is_not_used(run: Run, configured: Path) -> None:
+    code, output, errors = rotate(run, secret="canary-mistyped")
+    assert (code, output) == (1, "")
+    assert "error: COS does not accept version 2 of 'main': SignatureDoesNotMatch" in errors
+    assert states(run) == [(1, "active")]
+
+
+def test_switching_untried_is_for_development_only(run: Run, configured: Path) -> None:
+    assert rotate(run, "--no-probe", "--keep-old", secret="canary-mistyped")[0] == 0
+    code, _, errors = rotate(run, "--no-probe", "--keep-old")
+    assert code == 0
+    configured.write_text(configured.read_text() + "environment: production\n")
+    before = states(run)
+    code, _, errors = rotate(run, "--no-probe")
+    assert code == 1
+    assert "--no-probe is refused in production" in errors
+    assert states(run) == before
+
+
+def test_the_embedded_cos_cannot_be_probed_from_outside(run: Run, folder: Path) -> None:
+    code, _, errors = rotate(run)
+    assert code == 1
+    assert "the embedded COS is inside the gateway" in errors
+
+
+def test_a_credential_that_is_not_there_is_named(run: Run, configured: Path) -> None:
+    done = run("credentials", "rotate", "other", "--secret-id", NEW_ID, stdin="canary\n")
+    assert (done.returncode, done.stderr) == (1, "error: There is no credential 'other'.\n")
+
+
+def test_every_step_is_in_the_audit_log(run: Run, configured: Path, folder: Path) -> None:
+    rotate(run, "--drain-seconds", "0")
+    lines = [json.loads(line) for line in (folder / "var/audit.jsonl").read_text().splitlines()]
+    actions = [line["action"] for line in lines if line["type"] == "admin"]
+    assert actions == ["credentials.add", "credentials.stage", "credentials.activate", "credentials.remove"]
+    assert "canary" not in (folder / "var/audit.jsonl").read_text()
+
+
+def test_rewrapping_shows_its_progress(run: Run, configured: Path, folder: Path) -> None:
+    old = (folder / "master.key").read_text()
+    (folder / "master.key").write_text("nB2rY8mVtQ0aZ4cXs7Lk1Wf6Hj3Gd9EpTuKoRi5MbSw=\n" + old)
+    done = run("credentials", "rewrap")
+    assert done.returncode == 0
+    assert done.stdout == "0 access keys and 1 credentials were wrapped anew.\n"
+    assert "credentials: 1 of 1" in done.stderr
+    (folder / "master.key").write_text("nB2rY8mVtQ0aZ4cXs7Lk1Wf6Hj3Gd9EpTuKoRi5MbSw=\n")
+    assert run("credentials", "rewrap").returncode == 0
+
+
+def test_with_the_wrong_master_key_nothing_opens_and_nothing_changes(run: Run, configured: Path, folder: Path) -> None:
+    (folder / "master.key").write_text("nB2rY8mVtQ0aZ4cXs7Lk1Wf6Hj3Gd9EpTuKoRi5MbSw=\n")
+    code, _, errors = rotate(run)
+    assert code == 1
+    assert "was sealed by master key" in errors
+    assert states(run) == [(1, "active")]
