@@ -138,6 +138,11 @@ class Decision:
         return self.violations[0].code if self.violations else "AccessDenied"
 
     @property
+    def is_default(self) -> bool:
+        """Denied because nothing allows it, not because a statement or a rule of COS denies it."""
+        return self.verdict is Verdict.DENY and self.statement_id is None and not self.errors
+
+    @property
     def shadows(self) -> tuple[StatementTrace, ...]:
         """How the statements in shadow mode fared."""
         return tuple(trace for trace in self.trace if trace.mode is Mode.SHADOW)

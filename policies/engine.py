@@ -1,7 +1,7 @@
 """The one evaluator: it gives the verdict and, from the same run, the explanation.
 
 1. COS's own rules: broken, and nothing else is asked.
-2. Every enforced statement that names the principal and the action is judged.
+2. Every statement that names the principal and the action is judged, but for those about other buckets only.
 3. A deny statement that applies wins. What a deny statement cannot tell, it takes as applying.
 4. Else an allow statement that applies allows. What an allow statement cannot tell, it takes as failing.
 5. Else: deny. So do an empty set, an unknown principal and an unknown action.
@@ -54,9 +54,22 @@ class Engine:
         if broken is not None:
             return Decision(Verdict.DENY, self.version, violations=(broken,))
         principal, action = request.caller.principal, request.action
+        about: list[Statement] = []
+        if request.resource.bucket is not None:
+            about = self._index.find_about(principal, action, request.resource.bucket)
+            decision = self._judge(about, request)
+            if not decision.is_default:
+                return decision
+        # A denial by default is explained by every statement about the caller and the action: those about other
+        # buckets apply to nothing here, but one of them may be what the caller had in mind.
         candidates = self._index.find(principal, action)
+        if about and len(about) == len(candidates):
+            return decision
         if not candidates:
             return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
+        return self._judge(candidates, request)
+
+    def _judge(self, candidates: Sequence[Statement], request: AccessRequest) -> Decision:
         tally = _Tally(measured=request.facts.measured)
         for statement in candidates:
             try:

@@ -46,6 +46,11 @@ class Selector:
         object.__setattr__(self, "_bucket_globs", tuple(p for p in self.buckets if not p.literal))
         object.__setattr__(self, "_keys", () if any(p.matches_all for p in self.keys) else self.keys)
 
+    @property
+    def bucket_names(self) -> frozenset[str] | None:
+        """The only buckets that can be selected; None when a glob selects others too."""
+        return None if self._bucket_globs else self._bucket_names
+
     def check(self, resource: Resource, effect: Effect) -> Outcome:
         """The first check that fails; None when the resource is selected."""
         bucket = resource.bucket
@@ -123,6 +128,11 @@ class Statement:
         object.__setattr__(self, "_ends", ends)
         matched = StatementTrace(self.id, self.document, self.effect, self.mode, matched=True)
         object.__setattr__(self, "matched", matched)
+
+    @property
+    def bucket_names(self) -> frozenset[str] | None:
+        """The only buckets that a request this statement applies to can be on; None: there may be others."""
+        return self._ends[-1].bucket_names
 
     def trace(
         self, violations: tuple[Violation, ...], *, matched: bool = False, unselected: bool = False

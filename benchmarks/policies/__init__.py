@@ -1,0 +1,1 @@
+"""How long a policy decision takes, and what the statements weigh."""
