@@ -1,23 +1,17 @@
-"""How to point a client at the gateway: text to paste, for the COS Python SDK, coscmd and boto3.
-
-Each does the same: a multi-part copy inside the organisation. A gateway reached by an address has no bucket
-names in DNS; COS clients then use it as an HTTP proxy, which keeps the real COS host names in their requests.
-"""
+"""For Python: the COS SDK and boto3."""
 
 from __future__ import annotations
 
-import ipaddress
 import textwrap
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
-SAMPLE_KEY = "incoming/film.mov"
+from gateway.cli.snippets.place import SAMPLE_KEY, has_bucket_names
 
 
 def python_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For cos-python-sdk-v5."""
     parts = urlsplit(endpoint)
-    way = f'Endpoint="{parts.netloc}"' if _has_bucket_names(endpoint) else f'Proxies={{"http": "{endpoint}"}}'
+    way = f'Endpoint="{parts.netloc}"' if has_bucket_names(endpoint) else f'Proxies={{"http": "{endpoint}"}}'
     return textwrap.dedent(f"""\
         from qcloud_cos import CosConfig, CosS3Client
 
@@ -38,21 +32,6 @@ def python_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regi
             parts.append({{"PartNumber": number, "ETag": copied["ETag"]}})
         print(client.complete_multipart_upload(**here, UploadId=upload, MultipartUpload={{"Part": parts}}))
         """)
-
-
-def coscmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
-    """For coscmd, with a configuration file of its own."""
-    parts = urlsplit(endpoint)
-    named = _has_bucket_names(endpoint)
-    way = f"-e {parts.netloc}" if named else f"-r {region}"
-    proxy = "" if named else f"export http_proxy={endpoint}\n"
-    plain = " --do-not-use-ssl" if parts.scheme == "http" else ""
-    return (
-        f"{proxy}"
-        f"coscmd -c gateway.conf config -a {key_id} -s {secret} -b {bucket} {way}{plain}\n"
-        f"coscmd -c gateway.conf copy {source}.cos.{region}.myqcloud.com/{SAMPLE_KEY} films/film.mov\n"
-        f"coscmd -c gateway.conf list films/\n"
-    )
 
 
 def boto3_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
@@ -82,21 +61,3 @@ def boto3_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regio
             parts.append({{"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]}})
         print(s3.complete_multipart_upload(**here, UploadId=upload, MultipartUpload={{"Parts": parts}})["ETag"])
         """)
-
-
-SNIPPETS: dict[str, Callable[..., str]] = {
-    "python": python_snippet,
-    "coscmd": coscmd_snippet,
-    "boto3": boto3_snippet,
-}
-"""By the name that `cos-gateway env` takes."""
-
-
-def _has_bucket_names(endpoint: str) -> bool:
-    """Whether `<bucket>.<host>` can be looked up: not for addresses and localhost."""
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host != "localhost"
-    return False

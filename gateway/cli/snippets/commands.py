@@ -1,0 +1,79 @@
+"""For command lines: coscmd, coscli, the AWS CLI and rclone."""
+
+from __future__ import annotations
+
+import textwrap
+from urllib.parse import urlsplit
+
+from gateway.cli.snippets.place import SAMPLE_KEY, has_bucket_names
+
+
+def coscmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For coscmd, with a configuration file of its own."""
+    parts = urlsplit(endpoint)
+    named = has_bucket_names(endpoint)
+    way = f"-e {parts.netloc}" if named else f"-r {region}"
+    proxy = "" if named else f"export http_proxy={endpoint}\n"
+    plain = " --do-not-use-ssl" if parts.scheme == "http" else ""
+    return (
+        f"{proxy}"
+        f"coscmd -c gateway.conf config -a {key_id} -s {secret} -b {bucket} {way}{plain}\n"
+        f"coscmd -c gateway.conf copy {source}.cos.{region}.myqcloud.com/{SAMPLE_KEY} films/film.mov\n"
+        f"coscmd -c gateway.conf list films/\n"
+    )
+
+
+def coscli_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For coscli 1.x, with a configuration file of its own."""
+    parts = urlsplit(endpoint)
+    named = has_bucket_names(endpoint)
+    host = parts.netloc if named else f"cos.{region}.myqcloud.com"
+    # With its own long connections coscli looks at no proxy.
+    proxy, flags = ("", "") if named else (f"export HTTP_PROXY={endpoint}\n", " --disable-long-links")
+    return (
+        "cat > gateway-coscli.yaml <<'END'\n"
+        + textwrap.dedent(f"""\
+            cos:
+              base:
+                secretid: {key_id}
+                secretkey: {secret}
+                sessiontoken: ""
+                protocol: {parts.scheme}
+                mode: SecretKey
+                closeautoswitchhost: "true"
+                disableencryption: "true"
+              buckets:
+                - {{name: {bucket}, alias: media, region: {region}, endpoint: "{host}"}}
+                - {{name: {source}, alias: raw, region: {region}, endpoint: "{host}"}}
+            """)
+        + f"END\nchmod 600 gateway-coscli.yaml\n{proxy}"
+        + f"coscli -c gateway-coscli.yaml cp cos://raw/{SAMPLE_KEY} cos://media/films/film.mov{flags}\n"
+    )
+
+
+def aws_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For the AWS CLI, the S3 way. It copies in parts from 8 MB on; tags would be read and written apart."""
+    return textwrap.dedent(f"""\
+        export AWS_ACCESS_KEY_ID={key_id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}
+        export AWS_ENDPOINT_URL_S3={endpoint} AWS_CONFIG_FILE=$PWD/gateway-aws.ini
+        export AWS_REQUEST_CHECKSUM_CALCULATION=when_required AWS_RESPONSE_CHECKSUM_VALIDATION=when_required
+        aws configure set default.s3.addressing_style path
+        aws s3 cp s3://{source}/{SAMPLE_KEY} s3://{bucket}/films/film.mov --copy-props none
+        """)
+
+
+def rclone_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For rclone, the S3 way."""
+    settings = {
+        "TYPE": "s3",
+        "PROVIDER": "Other",
+        "ENDPOINT": endpoint,
+        "REGION": region,
+        "ACCESS_KEY_ID": key_id,
+        "SECRET_ACCESS_KEY": secret,
+        "FORCE_PATH_STYLE": "true",
+        "NO_CHECK_BUCKET": "true",
+        "COPY_CUTOFF": "64Mi",
+    }
+    exports = "".join(f"export RCLONE_CONFIG_GATEWAY_{name}={value}\n" for name, value in settings.items())
+    return f"{exports}rclone copyto gateway:{source}/{SAMPLE_KEY} gateway:{bucket}/films/film.mov\n"
