@@ -6,14 +6,10 @@ not read before the call was allowed. Decisions: docs/adr/0010-forms-become-puts
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from cos.address import Address
 from cos.errors import COSError
 from cos.forms import Form, FormFile, FormHeadReader, FormUpload, read_form_claim, read_form_upload
 from cos.request import Request
-from cos.target import render_path
-from cos.xml import element, render_document
 from gateway.authenticate import Authenticator
 from gateway.exchange import Exchange
 from policies.request import Caller
@@ -48,37 +44,3 @@ async def _read_head(exchange: Exchange, reader: FormHeadReader) -> Form:
             exchange.push_back(rest)
             return form
     raise reader.finish()
-
-
-def render_form_answer(
-    upload: FormUpload, headers: list[tuple[bytes, bytes]]
-) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, fields and body that answer a form once its object is stored.
-
-    `headers` are those of the PUT's answer. A redirect carries bucket, key and ETag in its query, as COS's does.
-    """
-    etag = next((value for name, value in headers if name == b"etag"), b"").decode("latin-1")
-    bucket, key = upload.address.bucket or "", upload.address.key or ""
-    kept = [field for field in headers if field[0] not in (b"content-length", b"content-type")]
-    if upload.redirect is not None:
-        joint = "&" if "?" in upload.redirect else "?"
-        query = urlencode({"bucket": bucket, "key": key, "etag": etag})
-        kept.append((b"location", f"{upload.redirect}{joint}{query}".encode("ascii")))
-        return 303, [*kept, (b"content-length", b"0")], b""
-    location = f"http://{upload.request.host}".encode() + render_path(b"/" + key.encode("utf-8"))
-    kept.append((b"location", location))
-    if upload.status == 204:
-        return 204, kept, b""
-    body = b""
-    if upload.status == 201:
-        body = render_document(
-            element(
-                "PostResponse",
-                element("Location", location.decode("ascii")),
-                element("Bucket", bucket),
-                element("Key", key),
-                element("ETag", etag),
-            )
-        )
-        kept.append((b"content-type", b"application/xml"))
-    return upload.status, [*kept, (b"content-length", b"%d" % len(body))], body

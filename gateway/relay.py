@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from cos.errors import ERRORS, COSError
+from cos.forms import render_form_answer
 from cos.operations import Operation
 from cos.xml import parse_error, read_root_tag, read_whole_root
 from gateway.context import Context
 from gateway.exchange import Exchange
-from gateway.form_upload import render_form_answer
 from gateway.ports import UpstreamBroken, UpstreamResponse
 
 MAX_JUDGED_BYTES = 64 * 1024
