@@ -20,7 +20,7 @@ from cos.calls import Call, ObjectCall, read_call
 from cos.documents import MAX_DOCUMENT_BYTES, read_delete_objects
 from cos.errors import COSError
 from cos.operations import Body, find_operation
-from cos.request import read_request
+from cos.request import Dialect, read_request
 from cos.rewrite import rewrite, with_content_md5, with_controls
 from cos.signing import read_claim, with_hoisted_headers
 from gateway.asked import recorded
@@ -156,7 +156,8 @@ class Pipeline:
             if context.decision is not None and context.decision.amendments:
                 added = [(amendment.name, amendment.value) for amendment in context.decision.amendments]
                 upstream_request = with_controls(upstream_request, request.dialect, added)
-            if operation.body is Body.DOCUMENT and isinstance(body, bytes):
+            if request.dialect is Dialect.S3 and operation.body is Body.DOCUMENT and isinstance(body, bytes):
+                # COS wants a Content-MD5 that S3 clients of today no longer send; its own clients do.
                 upstream_request = with_content_md5(upstream_request, body)
             response = await self._forwarder.send(
                 upstream_request,
