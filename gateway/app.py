@@ -20,7 +20,7 @@ from gateway.descriptors import connections_possible
 from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
-from gateway.server import Server, bind
+from gateway.server import Server, bind, listeners
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 from gateway.sts import SessionEndpoint, sts_app
@@ -94,7 +94,7 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
         data = Server(_data_config(settings, services))
         admin = Server(_admin_config(services))
         tasks = [
-            asyncio.create_task(data.serve(sockets=[data_socket])),
+            asyncio.create_task(data.serve(sockets=listeners(data_socket))),
             asyncio.create_task(admin.serve(sockets=[admin_socket])),
         ]
         servers = [data, admin]
