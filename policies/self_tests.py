@@ -13,6 +13,7 @@ tests:
       size: 10GiB                                              # of the source, when a rule measures it
       conditions: {if-match: '"etag"'}                         # all keys of a request: see `policies.written`
     expect: deny                                               # or allow, or needs_facts
+    rehearsed: allow                                           # optional: the verdict if shadow statements decided
     reason: range.max                                          # optional: a violation's rule, or what it starts with
     statement: copy-in-region                                  # optional: the statement that decides
 ```
@@ -31,7 +32,7 @@ from policies.reader import Reader, join
 from policies.request import AccessRequest
 from policies.written import read_request
 
-_KEYS = ("name", "request", "expect", "reason", "statement")
+_KEYS = ("name", "request", "expect", "reason", "statement", "rehearsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class SelfTest:
     expect: Verdict
     reason: str | None
     statement: str | None
+    rehearsed: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def _difference(test: SelfTest, decision: Decision) -> tuple[str, str]:
         return f"the reasons {', '.join(rules) or 'none'}", f"the reason {test.reason}"
     if test.statement is not None and decision.statement_id != test.statement:
         return f"a decision by {decision.statement_id or 'no statement'}", f"one by {test.statement}"
+    if test.rehearsed is not None and decision.rehearsed is not test.rehearsed:
+        return f"{decision.rehearsed or 'nothing'} rehearsed", f"{test.rehearsed} rehearsed"
     return "", ""
 
 
@@ -97,6 +101,9 @@ def read_test(reader: Reader, node: Node, path: str, statements: frozenset[str])
     expect = reader.read_choice(entries["expect"][1], join(path, "expect"), Verdict) if "expect" in entries else None
     request = read_request(reader, entries["request"][1], join(path, "request")) if "request" in entries else None
     reason = reader.read_text(entries["reason"][1], join(path, "reason")) if "reason" in entries else None
+    rehearsed = None
+    if "rehearsed" in entries:
+        rehearsed = reader.read_choice(entries["rehearsed"][1], join(path, "rehearsed"), Verdict)
     statement = None
     if "statement" in entries:
         target = entries["statement"][1]
@@ -107,5 +114,14 @@ def read_test(reader: Reader, node: Node, path: str, statements: frozenset[str])
     if name is None or expect is None or request is None or len(reader.errors) > noted:
         return None
     return SelfTest(
-        name, reader.document, node.line, node.column, path, request, expect, reason=reason, statement=statement
+        name,
+        reader.document,
+        node.line,
+        node.column,
+        path,
+        request,
+        expect,
+        reason=reason,
+        statement=statement,
+        rehearsed=rehearsed,
     )
