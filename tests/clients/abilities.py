@@ -63,11 +63,25 @@ class Program:
         return None
 
 
+NO_RANGES = "the program has no option for ranges"
 NO_CONDITIONS = "the program has no option for conditions"
 NO_VERSIONS = "the program cannot name a version"
 
 PROGRAMS = (
     Program("cos-python-sdk-v5", "tests.clients.programs.cos_python"),
+    Program(
+        "coscmd",
+        "tests.clients.programs.coscmd",
+        only_cleans_up=True,
+        lacks={
+            "upload_parts": "only above 20 MiB",
+            "upload_stream": "the program reads files only",
+            "download_range": NO_RANGES,
+            "copy_parts": "only above 5 GiB",
+            "copy_if_match": NO_CONDITIONS,
+            "copy_version": NO_VERSIONS,
+        },
+    ),
     Program("cos-nodejs-sdk-v5 3.x", "node:cos_nodejs_3", command="node"),
     Program("cos-nodejs-sdk-v5 2.x", "node:cos_nodejs_2", command="node"),
     Program("boto3", "tests.clients.programs.boto3_sdk"),
@@ -86,7 +100,7 @@ PROGRAMS = (
         command="s3cmd",
         only_cleans_up=True,
         lacks={
-            "download_range": "the program has no option for ranges",
+            "download_range": NO_RANGES,
             "presign": "it signs URLs with SigV2",
             "copy_if_match": NO_CONDITIONS,
             "copy_version": NO_VERSIONS,

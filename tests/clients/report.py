@@ -64,15 +64,17 @@ def render_table(outcomes: dict[str, dict[str, str]], versions: dict[str, str]) 
         f"| client | version | {' | '.join(ABILITIES.values())} |",
         f"|---|---|{'---|' * len(ABILITIES)}",
     ]
-    reasons = []
+    reasons: dict[str, list[str]] = defaultdict(list)
     for program in PROGRAMS:
         found = outcomes.get(program.name)
         if found is None:
             continue
         marks = [MARKS[found[ability]] if ability in found else " " for ability in ABILITIES]
         lines.append(f"| {program.name} | {versions[program.name]} | {' | '.join(marks)} |")
-        reasons += [f"{program.name}: {reason}" for reason in dict.fromkeys(program.lacks.values())]
-    return "\n".join(lines) + f"\n\n– {'; '.join(reasons)}.\n"
+        for ability, reason in program.lacks.items():
+            reasons[f"{ABILITIES[ability]}: {reason}"].append(program.name)
+    notes = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
+    return "\n".join(lines) + f"\n\nDashes: {'; '.join(notes)}.\n"
 
 
 if __name__ == "__main__":
