@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli import admin_tokens, audit, config, credentials, keys, master_key, policy, sessions
 from gateway.cli.check import check
+from gateway.cli.doctor import doctor
 from gateway.cli.emulator import emulator
 from gateway.cli.env import env
 from gateway.cli.output import reported
@@ -42,7 +43,7 @@ def demo(
     raise typer.Exit(code)
 
 
-for command in (serve, demo, check, env, emulator):
+for command in (serve, demo, check, doctor, env, emulator):
     app.command()(command)
 for name, group in (
     ("keys", keys.app), ("credentials", credentials.app), ("master-key", master_key.app), ("policy", policy.app),

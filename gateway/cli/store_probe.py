@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.stores.schema import schema_is_current, upstream_credentials
@@ -22,19 +24,31 @@ def stored_credentials(path: Path) -> list[tuple[str, str]]:
 
     Raises StoreUnreadable.
     """
+    table = upstream_credentials
+    active = select(table.c.name, table.c.account).where(table.c.state == CredentialState.ACTIVE.value)
+    with _connected(path) as connection:
+        if not schema_is_current(connection):
+            return []
+        return [(row.name, row.account) for row in connection.execute(active)]
+
+
+def is_current(path: Path) -> bool:
+    """Whether a store is of this release. Raises StoreUnreadable."""
+    with _connected(path) as connection:
+        return schema_is_current(connection)
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[Connection]:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise StoreUnreadable(f"found {path} with mode {mode:04o}, expected 0600")
     engine = create_engine(
         "sqlite://", creator=lambda: sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     )
-    table = upstream_credentials
-    active = select(table.c.name, table.c.account).where(table.c.state == CredentialState.ACTIVE.value)
     try:
         with engine.connect() as connection:
-            if not schema_is_current(connection):
-                return []
-            return [(row.name, row.account) for row in connection.execute(active)]
+            yield connection
     except SQLAlchemyError as error:
         raise StoreUnreadable(f"found {path} unreadable ({getattr(error, 'orig', error)}), expected a store") from error
     finally:

@@ -71,6 +71,13 @@ class SigningKeys:
             raise RefusedToken("The token was signed with a key its provider does not publish.")
         return key
 
+    async def count(self) -> int:
+        """How many keys there are for the algorithms that are accepted. Raises ProviderUnavailable."""
+        await self._refresh()
+        if self._fetched_at is None:
+            raise ProviderUnavailable("The keys of the identity provider cannot be fetched.")
+        return sum(algorithm in self._algorithms for _, algorithm in self._keys)
+
     def _look_up(self, kid: str | None, algorithm: Algorithm) -> PublicKey | None:
         if kid is not None:
             return self._keys.get((kid, algorithm))

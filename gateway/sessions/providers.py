@@ -74,6 +74,10 @@ class Providers:
         self._by_issuer = {provider.expected.issuer: provider for provider in providers}
         self._clock = clock
 
+    async def count_keys(self, issuer: str) -> int:
+        """Fetch an issuer's keys now and count those that may prove its tokens. Raises ProviderUnavailable."""
+        return await self._by_issuer[issuer].keys.count()
+
     async def identify(self, text: str) -> Identity:
         """Who a token proves its sender to be. Raises RefusedToken, ProviderUnavailable."""
         token = read_identity_token(text)

@@ -52,13 +52,13 @@ def coscli_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regi
 
 
 def aws_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
-    """For the AWS CLI, the S3 way. It copies in parts from 8 MB on; tags would be read and written apart."""
+    """For the AWS CLI, the S3 way. It copies in parts from 8 MB on."""
     return textwrap.dedent(f"""\
         export AWS_ACCESS_KEY_ID={key_id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}
         export AWS_ENDPOINT_URL_S3={endpoint} AWS_CONFIG_FILE=$PWD/gateway-aws.ini
         export AWS_REQUEST_CHECKSUM_CALCULATION=when_required AWS_RESPONSE_CHECKSUM_VALIDATION=when_required
         aws configure set default.s3.addressing_style path
-        aws s3 cp s3://{source}/{SAMPLE_KEY} s3://{bucket}/films/film.mov --copy-props none
+        aws s3 cp s3://{source}/{SAMPLE_KEY} s3://{bucket}/films/film.mov
         """)
 
 
