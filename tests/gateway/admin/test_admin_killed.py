@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from tests.support.gateway_server import ALLOW_EVERYTHING
 
 ROOT = Path(__file__).parents[3]
 WRITERS = 3
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -100,6 +101,14 @@ def gateway_process(settings_file: Path) -> Iterator[tuple[subprocess.Popen[str]
             os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
+
+
+def wait_for(written: list[Written], acknowledged: int) -> None:
+    """Until that many changes were acknowledged in all. Raises AssertionError after START_SECONDS."""
+    end = time.monotonic() + START_SECONDS
+    while sum(one.acknowledged for one in written) < acknowledged:
+        assert time.monotonic() < end, "the gateway acknowledges no change"
+        time.sleep(0.002)
 
 
 async def contents_of(path: Path) -> StoreContents:
@@ -180,7 +189,9 @@ def kill_repeatedly(folder: Path, times: int) -> int:
             ]
             for thread in threads:
                 thread.start()
-            threading.Event().wait(choose.uniform(0.02, 0.4))
+            # However slow the machine is, some changes are through and others under way.
+            wait_for(written, sum(one.acknowledged for one in written) + choose.randint(1, 6))
+            time.sleep(choose.uniform(0, 0.05))
             os.kill(process.pid, signal.SIGKILL)
             for thread in threads:
                 thread.join(START_SECONDS)
@@ -191,11 +202,12 @@ def kill_repeatedly(folder: Path, times: int) -> int:
     return sum(one.acknowledged for one in written)
 
 
+@pytest.mark.timeout(600)
 def test_a_gateway_killed_while_it_writes_loses_nothing(tmp_path: Path) -> None:
-    assert kill_repeatedly(tmp_path, 8) > 20
+    assert kill_repeatedly(tmp_path, 6) >= 6
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_two_hundred_kills_while_it_writes_lose_nothing(tmp_path: Path) -> None:
-    assert kill_repeatedly(tmp_path, 200) > 1000
+    assert kill_repeatedly(tmp_path, 200) >= 200
