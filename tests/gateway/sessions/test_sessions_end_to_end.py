@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +15,14 @@ import pytest
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import Scheme, presign
+from gateway.credentials.access_keys import IssuedKeys
+from gateway.credentials.administration import Administration
+from gateway.credentials.changes import Author, Terms
+from gateway.sessions.issue import Asked, SessionDesk
+from gateway.stores.database import Database
 from tests.gateway.sessions.conftest import STS_HOST, SessionSite, key_of
 from tests.support.expect import assert_error, assert_success
+from tests.support.fakes import RecordingAudit
 from tests.support.names import CALLER_KEY, EXAMPLE, SERVER_KEY, SOURCE, Key
 from tests.support.watch import Watch
 
@@ -288,3 +296,70 @@ async def test_the_audit_log_knows_every_session_and_no_secret(session_site: Ses
     assert {event["parent"] for event in used} == {CALLER_KEY.secret_id}
     assert key.secret_key not in lines
     assert (key.token or "-") not in lines
+
+
+@pytest.fixture
+async def stored_keys(session_site: SessionSite) -> AsyncIterator[IssuedKeys]:
+    """The store of the running gateway, as another process changes it."""
+    services = session_site.gateway.services
+    async with await Database.open(services.settings.store.path) as database:
+        yield IssuedKeys(database, services.vault)
+
+
+async def issued_to(site: SessionSite, keys: IssuedKeys) -> tuple[str, Key]:
+    """A key of the store, and a session of it once the gateway has seen the key."""
+    issued = await keys.create(principal="team:conformance")
+    holder = site.sts.with_key(Key(issued.record.id, issued.secret.reveal()))
+    for _ in range(50):
+        answer = await site.ask(holder)
+        if answer.status == 200:
+            return issued.record.id, key_of(answer)
+        await asyncio.sleep(0.1)
+    raise AssertionError("the gateway did not see the key")
+
+
+@pytest.mark.parametrize("how", ["disable", "delete", "end"])
+async def test_a_withdrawal_reaches_a_sessions_holder_within_five_seconds(
+    session_site: SessionSite, stored_keys: IssuedKeys, how: str
+) -> None:
+    key_id, key = await issued_to(session_site, stored_keys)
+    holder = session_site.holder(key)
+    assert_success(await holder.send("PUT", EXAMPLE.host, "/films/h", body=b"x"))
+    services = session_site.gateway.services
+    async with await Database.open(services.settings.store.path) as database:
+        match how:
+            case "disable":
+                await stored_keys.disable(key_id)
+            case "delete":
+                await stored_keys.delete(key_id)
+            case "end":
+                administration = Administration(database, services.vault, RecordingAudit())
+                await administration.sessions.end(key.secret_id, Terms(Author("local:test")))
+    started = time.monotonic()
+    while (answer := await holder.send("GET", EXAMPLE.host, "/films/h")).status == 200:
+        assert time.monotonic() - started < 5
+        await asyncio.sleep(0.05)
+    assert_error(answer, 403, "InvalidAccessKeyId" if how == "delete" else "AccessDenied")
+
+
+async def test_an_expired_session_is_told_so(session_site: SessionSite) -> None:
+    services = session_site.gateway.services
+    parent = services.keys.find(CALLER_KEY.secret_id)
+    assert parent is not None
+    desk = SessionDesk(
+        services.vault, RecordingAudit(), default_seconds=60, max_seconds=60, clock=lambda: time.time() - 3600
+    )
+    old = await desk.issue_for_key(parent, Asked())
+    key = Key(old.id, old.secret.reveal(), old.token.reveal())
+    for scheme in Scheme:
+        assert_error(await session_site.holder(key, scheme).send("GET", EXAMPLE.host, "/films/a"), 400, "ExpiredToken")
+    wrong = session_site.holder(replace(key, secret_key="wrong"))
+    assert_error(await wrong.send("GET", EXAMPLE.host, "/films/a"), 403, "SignatureDoesNotMatch")
+
+
+async def test_a_session_counts_as_a_use_of_its_key(session_site: SessionSite, stored_keys: IssuedKeys) -> None:
+    key_id, key = await issued_to(session_site, stored_keys)
+    await session_site.holder(key).send("GET", EXAMPLE.host, "/films/a")
+    uses = session_site.gateway.services.sessions.uses
+    assert key_id in {*uses._unwritten, *uses._written}
+    assert key.secret_id not in {*uses._unwritten, *uses._written}
