@@ -18,6 +18,7 @@ from gateway.authorize import Authorizer
 from gateway.credential_services import credentials_of, discovering, open_master_keys, renewing
 from gateway.credentials.administration import Administration
 from gateway.credentials.refreshed import RefreshedCredential
+from gateway.credentials.rotation import Rotation
 from gateway.credentials.snapshot import KeySnapshot
 from gateway.credentials.upstream import StoredUpstreamCredentials
 from gateway.credentials.vault import Vault
@@ -43,7 +44,7 @@ from policies.regions import Territories
 
 @dataclass(slots=True)
 class Services:
-    """What runs behind the two ports. `accepting` is set while the data port takes requests."""
+    """What runs behind the ports. `accepting` is set while the data port takes requests."""
 
     settings: Settings
     pipeline: Pipeline
@@ -57,6 +58,7 @@ class Services:
     watch: StoreWatch
     audit: JsonLinesAuditLog
     administration: Administration
+    rotation: Rotation
     sessions: SessionServices
     accepting: bool = False
 
@@ -155,6 +157,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         polling = asyncio.create_task(watch.run())
         stack.push_async_callback(_cancelled, polling)
+        administration = Administration(database, vault, audit, applied=watch.refresh_soon)
         yield Services(
             settings=settings,
             pipeline=pipeline,
@@ -167,7 +170,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             buckets=buckets,
             watch=watch,
             audit=audit,
-            administration=Administration(database, vault, audit, applied=watch.refresh_soon),
+            administration=administration,
+            rotation=Rotation(
+                database,
+                vault,
+                administration.credentials,
+                upstream,
+                buckets_of=lambda name: credentials.buckets_of(name, buckets.records()),
+            ),
             sessions=sessions,
         )
 
