@@ -27,6 +27,7 @@ from gateway.admin.problems import Kind, Refused, problem_response
 from gateway.admin.sessions import session_operations
 from gateway.identifiers import new_request_id
 from gateway.services import Services, bucket_records
+from gateway.settings import Environment
 
 DOCUMENT_PATH = "/openapi.json"
 
@@ -38,7 +39,11 @@ def operations(services: Services) -> list[Operation[Any, Any]]:
     return [
         *admin_token_operations(services.administration.tokens),
         *access_key_operations(services.administration.keys),
-        *credential_operations(services.administration.credentials),
+        *credential_operations(
+            services.administration.credentials,
+            services.rotation,
+            production=services.settings.environment is Environment.PRODUCTION,
+        ),
         *session_operations(services.administration.sessions),
         *policy_operations(services.policies, services.audit, regions),
         *bucket_operations(services.buckets.records),

@@ -23,6 +23,7 @@ from gateway.admin.problems import Kind, Refused
 from gateway.configuration.types import Account, SecretText
 from gateway.credentials.changes import Outcome
 from gateway.credentials.credential_administration import CredentialAdministration, CredentialSecret
+from gateway.credentials.rotation import Rotation
 from gateway.credentials.upstream_credentials import MAX_SECRET_CHARACTERS
 from gateway.credentials.views import CredentialView, View
 from gateway.stores.admin_tokens import Role
@@ -61,8 +62,11 @@ class CredentialPage(View):
 class CredentialHandlers:
     """What the operations do, over the service layer."""
 
-    def __init__(self, credentials: CredentialAdministration) -> None:
+    def __init__(self, credentials: CredentialAdministration, rotation: Rotation, *, production: bool) -> None:
+        """In `production` no version is switched to that COS has not accepted."""
         self._credentials = credentials
+        self._rotation = rotation
+        self._production = production
 
     async def page(self, call: Call[PageQuery, NoBody]) -> Reply:
         """A page of credentials."""
@@ -89,7 +93,17 @@ class CredentialHandlers:
 
     async def activate(self, call: Call[ChangeQuery, NoBody]) -> Reply:
         """Switch to a version."""
+        if self._production:
+            await self._rotation.probe(call.path["name"], _version(call.path))
         outcome = await self._credentials.activate(call.path["name"], _version(call.path), call.terms)
+        if call.query.dry_run or outcome.after is None:
+            return would_change(outcome)
+        return tagged(outcome.after, outcome.after.etag)
+
+    async def rotate(self, call: Call[ChangeQuery, CredentialPair]) -> Reply:
+        """Stage a pair, try it on COS, and switch to it. The old version is kept until it is removed."""
+        pair = CredentialSecret(call.body.secret_id, call.body.secret_key)
+        outcome = (await self._rotation.rotate(call.path["name"], pair, call.terms)).outcome
         if call.query.dry_run or outcome.after is None:
             return would_change(outcome)
         return tagged(outcome.after, outcome.after.etag)
@@ -101,9 +115,11 @@ class CredentialHandlers:
         return would_change(outcome) if call.query.dry_run else Reply(204, None)
 
 
-def credential_operations(credentials: CredentialAdministration) -> list[Operation[Any, Any]]:
+def credential_operations(
+    credentials: CredentialAdministration, rotation: Rotation, *, production: bool
+) -> list[Operation[Any, Any]]:
     """The rows of the table."""
-    handlers = CredentialHandlers(credentials)
+    handlers = CredentialHandlers(credentials, rotation, production=production)
     return [
         Operation(
             method="GET", path="/credentials", name="listCredentials", summary="List the COS credentials of the store.",
@@ -129,6 +145,12 @@ def credential_operations(credentials: CredentialAdministration) -> list[Operati
             summary="Store the next version without using it.",
             role=Role.SECURITY, query=ChangeQuery, body=CredentialPair, status=201, answer=CredentialView,
             handle=handlers.stage, creates=True,
+        ),
+        Operation(
+            method="POST", path="/credentials/{name}/rotate", name="rotateCredential",
+            summary="Try a new pair on COS and switch to it; the old version is kept.",
+            role=Role.SECURITY, query=ChangeQuery, body=CredentialPair, status=200, answer=CredentialView,
+            handle=handlers.rotate,
         ),
         Operation(
             method="POST", path="/credentials/{name}/versions/{version}/activate", name="activateCredential",

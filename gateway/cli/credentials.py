@@ -11,7 +11,7 @@ import typer
 from gateway.cli.administering import ServerOption, TokenFileOption, administered
 from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json, say_table
 from gateway.cli.rewrapping import rewrap_store
-from gateway.cli.rotate import DEFAULT_DRAIN_SECONDS, Drain, KeepOld, NoProbe, run_rotation
+from gateway.cli.rotate import DEFAULT_DRAIN_SECONDS, Drain, KeepOld, NoProbe, run_activation, run_rotation
 
 if TYPE_CHECKING:
     from gateway.credentials.credential_administration import CredentialSecret
@@ -82,7 +82,12 @@ def activate(
     with reported():
         from gateway.cli.session import local_terms
 
-        administered(config, server, token_file, lambda there: there.credentials.activate(name, version, local_terms()))
+        if server is None:
+            run_activation(config, name, version)
+        else:
+            administered(
+                config, server, token_file, lambda there: there.credentials.activate(name, version, local_terms())
+            )
     say(f"{name} version {version} is in use.")
 
 

@@ -63,6 +63,19 @@ def run_rotation(
     with_session(config, work)
 
 
+def run_activation(config: ConfigOption, name: str, version: int) -> None:
+    """Switch to a stored version; in production only if COS accepts it. Raises what `reported` reports."""
+    from gateway.cli.session import local_terms, with_session
+
+    async def work(session: Session) -> None:
+        if session.settings.environment == "production":
+            async with _rotation(session) as rotation:
+                await rotation.probe(name, version)
+        await session.administration.credentials.activate(name, version, local_terms())
+
+    with_session(config, work)
+
+
 def _tell(name: str, rotated: Rotated) -> None:
     for finding in rotated.findings:
         say(f"probe of {finding}")

@@ -83,6 +83,10 @@ class StoredUpstreamCredentials:
             raise CredentialUnavailable(f"Expected one active credential named {name!r}, got {len(fitting)}.")
         return self._opened_of(fitting[0])
 
+    def buckets_of(self, name: str, buckets: Iterable[BucketRecord]) -> list[BucketRecord]:
+        """Those of the buckets that the credential of that name opens. Raises StoreUnavailable."""
+        return self._choice.buckets_of(name, buckets, self._present())
+
     def ensure_no_duplicates(self) -> None:
         """Raises RecordExists when a name is both configured and stored, StoreUnavailable."""
         stored = {record.name for record in self._watch.contents.upstream_credentials}

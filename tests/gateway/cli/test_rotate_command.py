@@ -94,6 +94,17 @@ def test_switching_untried_is_for_development_only(run: Run, configured: Path) -
     assert states(run) == before
 
 
+def test_in_production_a_staged_version_is_tried_before_it_is_used(run: Run, configured: Path) -> None:
+    configured.write_text(configured.read_text() + "environment: production\n")
+    for secret in ("canary-mistyped", NEW_SECRET):
+        run("credentials", "stage", "main", "--secret-id", NEW_ID, stdin=f"{secret}\n")
+    refused = run("credentials", "activate", "main", "2")
+    assert refused.returncode == 1
+    assert "COS does not accept version 2" in refused.stderr
+    assert run("credentials", "activate", "main", "3").returncode == 0
+    assert states(run) == [(1, "retired"), (2, "staged"), (3, "active")]
+
+
 def test_the_embedded_cos_cannot_be_probed_from_outside(run: Run, folder: Path) -> None:
     code, _, errors = rotate(run)
     assert code == 1

@@ -1,0 +1,82 @@
+"""Rotating a COS credential through the admin API of a gateway that reaches COS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from emulator.server import RunningEmulator
+from emulator.server import running as running_emulator
+from emulator.settings import Credential
+from gateway.app import running as running_gateway
+from tests.gateway.admin.asserting import refused
+from tests.gateway.admin.conftest import Admin, issue_tokens
+from tests.support.gateway_server import gateway_settings
+from tests.support.names import ACCOUNT, SERVER_KEY
+from tests.support.servers import emulator_settings, in_background
+
+NEW = {"secret_id": "AKIDnewnewnewnewnewnew00000000001", "secret_key": "CanaryNewSecret00000000000000001"}
+OLD = {"secret_id": SERVER_KEY.secret_id, "secret_key": SERVER_KEY.secret_key}
+
+
+@pytest.fixture(scope="module")
+def cos() -> Iterator[RunningEmulator]:
+    base = emulator_settings()
+    pairs = tuple(Credential(pair["secret_id"], pair["secret_key"]) for pair in (OLD, NEW))
+    account = replace(base.accounts[0], credentials=pairs)
+    with in_background(running_emulator(replace(base, accounts=(account, *base.accounts[1:])))) as emulator:
+        yield emulator
+
+
+@pytest.fixture(params=["development", "production"])
+def api(
+    request: pytest.FixtureRequest, cos: RunningEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("rotation")
+    settings = gateway_settings(cos.url, folder)
+    settings = settings.model_copy(update={"credentials": (), "environment": type(settings.environment)(request.param)})
+    tokens = asyncio.run(issue_tokens(settings))
+    with (
+        in_background(running_gateway(settings)) as gateway,
+        Admin(gateway, settings, folder, tokens).client() as client,
+    ):
+        assert client.post("/credentials", json={"name": "main", "account": ACCOUNT, **OLD}).status_code == 201
+        yield client
+
+
+def states(api: httpx.Client) -> list[tuple[int, str]]:
+    return [(item["version"], item["state"]) for item in api.get("/credentials/main").json()["versions"]]
+
+
+def test_a_pair_cos_accepts_is_switched_to_and_another_is_not(api: httpx.Client, cos: RunningEmulator) -> None:
+    answer = api.post("/credentials/main/rotate", json={**NEW, "secret_key": "CanaryMistyped"})
+    refused(answer, 409, "conflict")
+    assert "Canary" not in answer.text
+    assert states(api) == [(1, "active")]
+
+    dry = api.post("/credentials/main/rotate", params={"dry_run": "true"}, json=NEW)
+    assert dry.status_code == 200
+    assert states(api) == [(1, "active")]
+
+    answer = api.post("/credentials/main/rotate", json=NEW)
+    assert answer.status_code == 200, answer.text
+    assert "Canary" not in answer.text
+    assert states(api) == [(1, "retired"), (2, "active")]
+    assert cos.emulator.log.entries[-1].access_key_id == NEW["secret_id"]
+
+
+def test_in_production_a_staged_version_is_tried_before_it_is_used(
+    api: httpx.Client, request: pytest.FixtureRequest
+) -> None:
+    production = request.node.callspec.params["api"] == "production"
+    assert api.post("/credentials/main/versions", json={**NEW, "secret_key": "CanaryMistyped"}).status_code == 201
+    answer = api.post("/credentials/main/versions/2/activate")
+    if production:
+        refused(answer, 409, "conflict")
+    else:
+        assert answer.status_code == 200
+    assert states(api) == ([(1, "active"), (2, "staged")] if production else [(1, "retired"), (2, "active")])
