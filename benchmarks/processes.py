@@ -64,7 +64,7 @@ class Program:
         return [pid, *map(int, children)]
 
     def wait_for_port(self, port: int, seconds: float = 120.0) -> None:
-        """Raises RuntimeError when the program ends or does not listen in time."""
+        """Raises RuntimeError when the program ends or does not listen in time; then it is stopped."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._popen.poll() is not None:
@@ -74,7 +74,18 @@ class Program:
                 return
             except OSError:
                 time.sleep(0.05)
+        self.stop()
         raise RuntimeError(f"{self._popen.args} does not listen on port {port}:\n{self.log.read_text()[-2000:]}")
+
+    def wait_for_text(self, text: str, seconds: float = 300.0) -> None:
+        """Raises RuntimeError when the program ends or does not say so in time; then it is stopped."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._popen.poll() is None:
+            if text in self.log.read_text():
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"{self._popen.args} does not say {text!r}:\n{self.log.read_text()[-2000:]}")
 
 
 def free_port() -> int:

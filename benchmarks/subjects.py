@@ -6,6 +6,7 @@ Peers come from Debian's packages: nginx, libnginx-mod-http-lua, lua-resty-core.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from string import Template
@@ -129,7 +130,8 @@ def start_gateway(
         [sys.executable, "-c", "from gateway.cli.main import main; main()", "serve", "--config", str(configuration)],
         core=core,
         folder=place,
-        environment={"PYTHONPATH": str(ROOT)},
+        environment={"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
     )
-    program.wait_for_port(port)
+    # It listens before it serves: connections wait until policies and keys are read.
+    program.wait_for_text("serving http")
     return Subject(name, program, port)
