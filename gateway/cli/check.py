@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from gateway.cli.named import Named
 from gateway.cli.output import USAGE, ConfigOption, complain, say
 
 if TYPE_CHECKING:
@@ -94,13 +95,49 @@ def _store(settings: Settings) -> Problems:
             return
     elif problem := _cannot_make(path):
         yield f"store.path: {problem}"
-    known = stored + [(credential.name, credential.account) for credential in settings.credentials]
+    yield from _credentials(settings, [Named(name, account) for name, account in stored])
+
+
+def _credentials(settings: Settings, stored: list[Named]) -> Problems:
+    """Names that lead nowhere, and buckets that no credential opens."""
+    from gateway.credential_services import choice_of
+    from gateway.ports import CredentialUnavailable
+    from gateway.services import bucket_records
+
+    known = [*stored, *(Named(credential.name, credential.account) for credential in settings.credentials)]
+    names = {credential.name for credential in known}
+    for where, name in _names_used(settings):
+        if name not in names:
+            yield f"{where}: found {name!r}, expected a stored or configured one"
+    choice = choice_of(settings)
+    for index, bucket in enumerate(bucket_records(settings)):
+        if bucket.credential is not None:
+            continue
+        try:
+            choice.for_bucket(bucket, known)
+        except CredentialUnavailable as error:
+            if any(credential.account == bucket.account for credential in known):
+                yield f"buckets[{index}]: {error}"
+            else:
+                wanted = f"expected one for {bucket.name}"
+                yield f"buckets[{index}]: found no credential of account {bucket.account}, {wanted}"
+
+
+def _names_used(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Every place that names a credential."""
+    from gateway.configuration.credential_checks import base_of
+
     for index, bucket in enumerate(settings.buckets):
         if bucket.credential is not None:
-            if bucket.credential not in {name for name, _ in known}:
-                yield f"buckets[{index}].credential: found {bucket.credential!r}, expected a stored or configured one"
-        elif bucket.account not in {account for _, account in known}:
-            yield f"buckets[{index}]: found no credential of account {bucket.account}, expected one for {bucket.name}"
+            yield f"buckets[{index}].credential", bucket.credential
+    for index, credential in enumerate(settings.credentials):
+        if (base := base_of(credential)) is not None:
+            yield f"credentials[{index}]", base
+    for group in ("assignments", "cross_account"):
+        for index, item in enumerate(getattr(settings, group)):
+            yield f"{group}[{index}].credential", item.credential
+    for index, name in enumerate(settings.discovery.credentials):
+        yield f"discovery.credentials[{index}]", name
 
 
 def _audit(settings: Settings) -> Problems:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.named import Named
 from gateway.cli.output import ConfigOption, Refusal, say
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ Drain = Annotated[
     int, typer.Option("--drain-seconds", min=0, help="How long the old version is kept; 65 outlasts every gateway.")
 ]
 KeepOld = Annotated[bool, typer.Option("--keep-old", help="Keep the old version for the way back; do not wait.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """A credential by what chooses it."""
-
-    name: str
-    account: str
 
 
 def run_rotation(
@@ -92,8 +84,8 @@ async def _rotation(session: Session) -> AsyncIterator[Rotation]:
     settings = session.settings
     stored = await session.administration.credentials.list()
     candidates = [
-        *(_Named(item.name, item.account) for item in settings.credentials),
-        *(_Named(item.name, item.account) for item in stored),
+        *(Named(item.name, item.account) for item in settings.credentials),
+        *(Named(item.name, item.account) for item in stored),
     ]
     choice, records = choice_of(settings), bucket_records(settings)
     async with aclosing(HttpUpstream(upstream_settings(settings))) as upstream:

@@ -141,3 +141,27 @@ def test_with_the_wrong_master_key_nothing_opens_and_nothing_changes(run: Run, c
     assert code == 1
     assert "was sealed by master key" in errors
     assert states(run) == [(1, "active")]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("assignments: [{credential: gone}]", "assignments[0].credential: found 'gone'"),
+        ("cross_account: [{credential: gone}]", "cross_account[0].credential: found 'gone'"),
+        ("discovery: {credentials: [main, gone]}", "discovery.credentials[1]: found 'gone'"),
+        (
+            "credentials: [{name: r, account: 1, assume_role: {credential: gone, role_arn: x}}]",
+            "credentials[0]: found 'gone'",
+        ),
+        (
+            f"credentials: [{{name: second, account: {ACCOUNT}, metadata: {{}}}}]",
+            f"buckets[0]: Expected one active credential for account '{ACCOUNT}', got ['main', 'second']",
+        ),
+    ],
+    ids=["assignment", "reach", "discovery", "base", "two of one account"],
+)
+def test_check_finds_a_name_that_leads_nowhere(run: Run, configured: Path, more: str, said: str) -> None:
+    configured.write_text(f"{configured.read_text()}policies: {{paths: [policies.yaml]}}\n{more}\n")
+    done = run("check")
+    assert said in done.stderr
+    assert done.returncode == 2
