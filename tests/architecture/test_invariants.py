@@ -12,7 +12,7 @@ INVARIANTS = range(1, 10)
 
 def test_every_invariant_names_tests_that_exist() -> None:
     rows = re.findall(
-        r"^\| (\d) \|.*\| (test_\w+) \|$", (TESTS / "architecture/invariants.md").read_text("utf-8"), re.M
+        r"^\| (\d) \|.*\| (test_\w+) \|$", (TESTS / "architecture/invariants.md").read_text("utf-8"), re.MULTILINE
     )
     defined = {
         node.name
