@@ -227,12 +227,21 @@ class _DataProtocol(HttpToolsProtocol):
         task.add_done_callback(lambda _: self._ended(cycle, task))
 
     def on_response_complete(self) -> None:
+        """uvicorn's, with one timer per connection and not one per answer."""
+        self.server_state.total_requests += 1
         if self._deaf:
-            self.server_state.total_requests += 1
             self._finish_deaf()
             return
-        self._answered()
-        if self._receiving_body and not self.transport.is_closing() and not self.pipeline:
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._resting_since = self.loop.time()
+        if "rest" not in self._timers:
+            self._set_timer("rest", self.deadlines.keepalive_seconds, self._rested)
+        if self._receiving_body:
             self._set_timer("linger", self.deadlines.linger_seconds, self._stop_lingering)
 
     def send_400_response(self, msg: str) -> None:
@@ -252,19 +261,6 @@ class _DataProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
         self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
-
-    def _answered(self) -> None:
-        """uvicorn's `on_response_complete`, with one timer per connection and not one per answer."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        self._resting_since = self.loop.time()
-        if "rest" not in self._timers:
-            self._set_timer("rest", self.deadlines.keepalive_seconds, self._rested)
 
     def _rested(self) -> None:
         """Nothing may have come since the last answer, or since an earlier one."""
