@@ -244,10 +244,6 @@ class _DataProtocol(HttpToolsProtocol):
         if self._receiving_body:
             self._set_timer("linger", self.deadlines.linger_seconds, self._stop_lingering)
 
-    def send_400_response(self, msg: str) -> None:
-        """uvicorn's own way to refuse; ours is `_refuse`."""
-        self._refuse(COSError("BadRequest", msg))
-
     def close_gently(self) -> None:
         """Close after what was written has left, reading on for a while so that it is not lost to a reset."""
         if self._ending or self.transport.is_closing():
@@ -289,7 +285,7 @@ class _DataProtocol(HttpToolsProtocol):
             if broken.response_started:
                 self.transport.abort()
                 return
-        elif self._requests or self.pipeline:
+        elif self._has_unanswered():
             return
         self._finish_deaf()
 
@@ -304,6 +300,10 @@ class _DataProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             self.transport.write(render_refusal(self._refusal))
         self.close_gently()
+
+    def _has_unanswered(self) -> bool:
+        """Whether an answer is still to come. A request may live on a little after its answer: it does not count."""
+        return bool(self.pipeline) or any(not cycle.response_complete for cycle in self._requests)
 
     def _abort(self, cycle: RequestResponseCycle) -> None:
         """End the connection without ending the response, so that the client sees it was cut."""
@@ -331,7 +331,7 @@ class _DataProtocol(HttpToolsProtocol):
         self._clear_timer("head")
         if self.transport.is_closing():
             return
-        if self._requests or self.flow.read_paused:
+        if self._has_unanswered() or self.flow.read_paused:
             # The answers before it take their time, or it is we who do not read.
             self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
         elif self._head_bytes:
@@ -366,7 +366,7 @@ class _DataProtocol(HttpToolsProtocol):
 
     def _stop_lingering(self) -> None:
         self._clear_timer("linger")
-        if self._receiving_body and not self._requests:
+        if self._receiving_body and not self._has_unanswered():
             self.transport.abort()
 
     def pause_writing(self) -> None:

@@ -110,6 +110,19 @@ async def test_what_follows_a_good_request_is_refused_after_it_was_answered() ->
     assert answer.count(b"HTTP/1.1 ") == 2
 
 
+async def test_what_follows_an_answer_whose_request_lives_on_is_refused_at_once() -> None:
+    async def handler(exchange: Exchange) -> None:
+        await ok(exchange)
+        await asyncio.sleep(1.0)
+
+    async with serving(handler, PATIENT) as port, connected(port) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        await reader.readuntil(b"ok")
+        writer.write(b"NONSENSE\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 0.8)
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
 # --- trailers -------------------------------------------------------------------------------------------------
 
 
