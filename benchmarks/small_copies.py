@@ -1,6 +1,6 @@
 """Small part copies: requests per second, CPU per request and added latency, beside nginx and nginx with Lua.
 
-    python3 -m benchmarks.small_copies [--seconds 5] [--rounds 3] [--connections 1 32 256] [--stock] [--mitmproxy]
+    python3 -m benchmarks.small_copies [--seconds 5] [--rounds 3] [--connections 1 32 256] [--stock]
 
 Each program runs alone on core 0; the load and the upstream share core 1. Rounds are interleaved, so that a busy
 neighbour disturbs all alike; each figure is the median of its rounds. One error anywhere and nothing is reported.
@@ -108,7 +108,6 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     parser.add_argument("--only", nargs="*", help="names of programs, for a quick look; then nothing is written")
     parser.add_argument("--stock", action="store_true", help="also our gateway over httpx's own transport")
-    parser.add_argument("--mitmproxy", help="also mitmproxy, run by this mitmdump program")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cosgw-benchmark-") as name:
         folder = Path(name)
