@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cos.values import Bucket, Region
 from policies.lint import lint
-from tests.policies.building import GOOD, RAW, document, load, on, pair
+from tests.policies.building import GOOD, MEDIA, RAW, document, load, on, pair
 
 
 def checks_of(*statements: str) -> list[str]:
@@ -86,3 +87,62 @@ def test_a_region_the_document_adds_is_known() -> None:
     text = document(pair(source=f"{{bucket: {RAW}, region: me-jeddah}}", when="{territory: overseas->mainland}"))
     text = text.replace("version: 1\n", "version: 1\nterritories: {overseas: [me-jeddah]}\n")
     assert [finding.check for finding in lint(load(text))] == ["untested"]
+
+
+EVERY_COPY = "{bucket: '*', key: 'a/*'}"
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        pytest.param([pair("a"), pair("b")], [("b", "hidden")], id="the same twice"),
+        pytest.param([pair("b", when="{same_region: true}"), pair("a")], [("b", "hidden")], id="stricter and earlier"),
+        pytest.param(
+            [pair("a", when="{same_region: true}"), pair("b", when="{same_region: false}")], [], id="rules differ"
+        ),
+        pytest.param(
+            [pair("a", source=EVERY_COPY), pair("b", source=f"{{bucket: {RAW}, key: 'a/b'}}")],
+            [("b", "hidden")],
+            id="a wider key",
+        ),
+        pytest.param([pair("a", source=EVERY_COPY), pair("b")], [], id="keys are narrower"),
+        pytest.param([pair("a", effect="deny"), pair("b")], [("b", "unreachable")], id="denied altogether"),
+        pytest.param([pair("a", effect="deny", when="{same_region: true}"), pair("b")], [], id="denied in part"),
+        pytest.param([pair("a", effect="deny", mode="shadow"), pair("b")], [("a", "shadow")], id="denied on trial"),
+        pytest.param([pair("a", principals='["team:*"]'), pair("b")], [("b", "hidden")], id="a wider principal"),
+        pytest.param([on("a"), pair("b")], [], id="a resource and a pair"),
+        pytest.param(
+            [pair("a"), pair("b", when="{source_conditions: {pin: etag}}")], [("b", "hidden")], id="a pin beside no pin"
+        ),
+        pytest.param([pair("a", when="{encryption: require}")], [("a", "parts")], id="encryption of parts only"),
+        pytest.param(
+            [
+                pair("a", when="{storage_class: ARCHIVE}"),
+                on("b", actions="['cos:InitiateMultipartUpload']", when="{storage_class: ARCHIVE}"),
+            ],
+            [],
+            id="the class is settled at the start",
+        ),
+    ],
+)
+def test_statements_that_others_hide_are_doubted(statements: list[str], expected: list[tuple[str, str]]) -> None:
+    findings = lint(load(document(*statements)))
+    assert [(finding.statement_id, finding.check) for finding in findings if finding.check != "untested"] == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (pair(), []),
+        (pair(source="{bucket: 'ra*'}"), []),
+        (pair(source="{bucket: 'nobody-*'}"), ["source selects no registered bucket"]),
+        (pair(source=f"{{bucket: {RAW}, region: ap-beijing}}"), ["source selects no registered bucket"]),
+        (pair(source=f"{{bucket: {RAW}, account: 1259999999}}"), ["source selects no registered bucket"]),
+        (on(actions="['cos:GetService']", resource="{bucket: '*'}"), []),
+        (on(resource=f"{{bucket: {RAW}, key: 'x/*'}}"), []),
+    ],
+)
+def test_what_no_registered_bucket_can_match_is_doubted(statement: str, expected: list[str]) -> None:
+    buckets = {Bucket(RAW): Region("ap-guangzhou"), Bucket(MEDIA): Region("ap-guangzhou")}
+    findings = lint(load(document(statement)), buckets=buckets)
+    assert [finding.message for finding in findings if finding.check == "never"] == expected
