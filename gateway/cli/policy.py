@@ -43,7 +43,9 @@ def lint(paths: Paths = None, config: ConfigOption = None, as_json: JsonOption =
 
         settings = load_settings(config)
         policy_set = parsed(paths, settings)
-        findings = find_doubts(policy_set, buckets=registered(settings) or None)
+        # Buckets that are found by listing accounts are not known here.
+        known = None if settings.discovery.credentials else registered(settings)
+        findings = find_doubts(policy_set, buckets=known or None)
     doubts = [finding for finding in findings if not finding.is_note]
     if as_json:
         say_json(
