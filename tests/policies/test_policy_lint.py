@@ -146,3 +146,33 @@ def test_what_no_registered_bucket_can_match_is_doubted(statement: str, expected
     buckets = {Bucket(RAW): Region("ap-guangzhou"), Bucket(MEDIA): Region("ap-guangzhou")}
     findings = lint(load(document(statement)), buckets=buckets)
     assert [finding.message for finding in findings if finding.check == "never"] == expected
+
+
+NORTH_TO_SOUTH = {
+    "source": f"{{bucket: {RAW}, regions: [ap-beijing]}}",
+    "destination": f"{{bucket: {MEDIA}, regions: [ap-guangzhou, ap-shanghai]}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("when", "doubted"),
+    [
+        ("{regions: [[ap-beijing, ap-guangzhou]]}", False),
+        ("{regions: [[ap-guangzhou, ap-beijing]]}", True),
+        ("{regions: [[ap-beijing, ap-nanjing]]}", True),
+        ("{regions: {within: [[ap-beijing, ap-shanghai]]}}", False),
+        ("{regions: {within: [[ap-beijing, ap-nanjing]]}}", True),
+        ("{regions: {within: [[ap-nanjing, ap-shanghai]]}}", True),
+        ("{regions: {pairs: [[ap-nanjing, ap-beijing]], same_region: allow}}", True),
+        ("{regions: {pairs: [[ap-nanjing, ap-beijing]], within: [[ap-beijing, ap-guangzhou]]}}", False),
+    ],
+)
+def test_routes_that_lead_nowhere_are_doubted(when: str, doubted: bool) -> None:
+    findings = lint(load(document(pair(when=when, **NORTH_TO_SOUTH))))
+    assert [finding.check for finding in findings if finding.check != "untested"] == (["never"] if doubted else [])
+
+
+def test_copies_within_a_region_lead_somewhere_when_the_ends_share_one() -> None:
+    shared = {**NORTH_TO_SOUTH, "destination": f"{{bucket: {MEDIA}, regions: [ap-beijing]}}"}
+    when = "{regions: {pairs: [[ap-nanjing, ap-shanghai]], same_region: allow}}"
+    assert [item.check for item in lint(load(document(pair(when=when, **shared))))] == ["untested"]
