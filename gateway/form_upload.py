@@ -14,7 +14,7 @@ from gateway.authenticate import Authenticator
 from gateway.exchange import Exchange
 from policies.request import Caller
 
-_SIGNED_ELSEWHERE = (b"x-cos-", b"x-amz-", b"x-ci-")
+_SIGNED_ELSEWHERE = (b"x-cos-", b"x-cosgw-", b"x-amz-", b"x-ci-")
 
 
 async def admit_form(

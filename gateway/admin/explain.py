@@ -52,6 +52,16 @@ class Explain(Input):
     part_number: int | None = None
     size: int | str | None = None
     """Of the source: bytes, or a text such as `10GiB`; left out: not measured."""
+    etag: str | None = Field(None, max_length=MAX_TEXT)
+    """Of the source; left out: not measured."""
+    length: int | str | None = None
+    """Of the object or part in the body."""
+    upload_size: int | str | None = None
+    """Of the parts that a completion names; left out: not measured."""
+    storage_class: str | None = Field(None, max_length=MAX_TEXT)
+    """As the header names it."""
+    encryption: str | None = Field(None, max_length=MAX_TEXT)
+    """`sse-cos`, `sse-kms` or `sse-c`."""
     conditions: dict[str, str] | None = None
     """`if-match` and the like."""
     headers: list[str] | None = None
@@ -96,6 +106,10 @@ class DecisionView(View):
     """The statement that decides; null: none allows it, and so it is denied."""
     needs: list[Fact]
     """What would have to be measured first."""
+    adds: dict[str, str]
+    """Control headers that a rule adds to the request, by name without prefix."""
+    rehearsed: Verdict | None
+    """The verdict if statements in shadow mode decided; null when none is about the request."""
     violations: list[ViolationView]
     trace: list[TraceView]
 
@@ -126,6 +140,8 @@ def view_decision(decision: Decision) -> DecisionView:
         document=decision.document,
         statement=decision.statement_id,
         needs=sorted(decision.needs),
+        adds={item.name: item.value for item in decision.amendments},
+        rehearsed=decision.rehearsed,
         violations=[ViolationView(rule=item.rule, reason=item.reason, code=item.code) for item in decision.violations],
         trace=[_view_trace(trace) for trace in decision.trace],
     )

@@ -206,7 +206,7 @@ async def test_a_bucket_that_is_not_ours_is_refused(gateway_site: Site, kind: st
     assert_error(await post(gateway_site, fields, bucket=ABSENT), 403, "AccessDenied")
 
 
-@pytest.mark.parametrize("header", ["x-cos-acl", "authorization"])
+@pytest.mark.parametrize("header", ["x-cos-acl", "x-cosgw-dry-run", "authorization"])
 async def test_headers_that_no_form_signs_are_refused(gateway_site: Site, header: str) -> None:
     value = "q-sign-algorithm=sha1" if header == "authorization" else "public-read"
     answer = await post(gateway_site, signed("cos", fresh_key()), headers=[(header, value)])
