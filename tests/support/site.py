@@ -15,7 +15,6 @@ from enum import StrEnum
 from xml.sax.saxutils import escape
 
 from emulator.server import RunningEmulator
-
 from tests.support.client import Client, HeaderField, target
 from tests.support.http1 import Response
 from tests.support.names import EXAMPLE, Bucket, Key
