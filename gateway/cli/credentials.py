@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.administering import ServerOption, TokenFileOption, administered
-from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json, say_table
+from gateway.cli.output import ConfigOption, JsonOption, Refusal, reported, say, say_json, say_table
 from gateway.cli.rewrapping import rewrap_store
-from gateway.cli.rotate import DEFAULT_DRAIN_SECONDS, Drain, KeepOld, NoProbe, run_activation, run_rotation
+from gateway.cli.rotate import (
+    DEFAULT_DRAIN_SECONDS,
+    Drain,
+    KeepOld,
+    NoProbe,
+    run_activation,
+    run_remote_rotation,
+    run_rotation,
+)
 
 if TYPE_CHECKING:
     from gateway.credentials.credential_administration import CredentialSecret
@@ -100,17 +108,18 @@ def rotate(
     keep_old: KeepOld = False,
     drain_seconds: Drain = DEFAULT_DRAIN_SECONDS,
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Replace a credential: stage a new pair, try it on COS, switch, wait, remove the old one."""
     with reported():
-        run_rotation(
-            config,
-            name,
-            _pair(secret_id, secret_file),
-            no_probe=no_probe,
-            keep_old=keep_old,
-            drain_seconds=drain_seconds,
-        )
+        pair = _pair(secret_id, secret_file)
+        if server is None:
+            run_rotation(config, name, pair, no_probe=no_probe, keep_old=keep_old, drain_seconds=drain_seconds)
+        elif no_probe:
+            raise Refusal("--no-probe goes with the local store: a gateway that serves always tries a new pair")
+        else:
+            run_remote_rotation(server, token_file, name, pair, keep_old=keep_old, drain_seconds=drain_seconds)
 
 
 @app.command()

@@ -284,6 +284,12 @@ class RemoteCredentials:
         before, path = await self._show(name), f"/credentials/{_quoted(name)}/versions/{version}/activate"
         return Outcome(before, await self._asking.read(CredentialView, "POST", path, etag=before.etag))
 
+    async def rotate(self, name: str, pair: CredentialSecret) -> Outcome[CredentialView]:
+        """Stage a pair, have the gateway try it on COS, and switch to it; the old version stays."""
+        before, path = await self._show(name), f"/credentials/{_quoted(name)}/rotate"
+        after = await self._asking.read(CredentialView, "POST", path, body=_revealed(pair), etag=before.etag)
+        return Outcome(before, after)
+
     async def remove(self, name: str, version: int | None, _: Terms) -> Outcome[CredentialView]:
         """As `CredentialAdministration.remove`; what is left of the credential is not read again."""
         before, path = await self._show(name), f"/credentials/{_quoted(name)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,6 +54,35 @@ def run_rotation(
         say(f"{name} version {rotated.previous} is removed; its key can be deleted in the cloud console.")
 
     with_session(config, work)
+
+
+def run_remote_rotation(
+    server: str, token_file: Path | None, name: str, pair: CredentialSecret, *, keep_old: bool, drain_seconds: int
+) -> None:
+    """The same at a running gateway, which always probes. Raises what `reported` reports."""
+    from gateway.cli.remote import RemoteAdministration, read_token
+    from gateway.cli.session import local_terms
+    from gateway.stores.upstream_credentials import CredentialState
+
+    token = read_token(token_file)
+
+    async def run() -> None:
+        async with RemoteAdministration(server, token) as there:
+            outcome = await there.credentials.rotate(name, pair)
+            held = outcome.before.versions if outcome.before is not None else ()
+            old = next((version.version for version in held if version.state is CredentialState.ACTIVE), None)
+            say(f"{name} is replaced: the gateway tried the new pair on COS and uses it.")
+            if old is None:
+                return
+            if keep_old:
+                say(f"{name} version {old} is kept; `credentials activate` switches back to it.")
+                return
+            say(f"Waiting {drain_seconds} s until no gateway can sign with version {old}.")
+            await asyncio.sleep(drain_seconds)
+            await there.credentials.remove(name, old, local_terms())
+        say(f"{name} version {old} is removed; its key can be deleted in the cloud console.")
+
+    asyncio.run(run())
 
 
 def run_activation(config: ConfigOption, name: str, version: int) -> None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
 from emulator.server import RunningEmulator
 from emulator.server import running as running_emulator
 from emulator.settings import Credential
 from gateway.app import running as running_gateway
+from gateway.cli.main import app
 from tests.gateway.admin.asserting import refused
 from tests.gateway.admin.conftest import Admin, issue_tokens
 from tests.support.gateway_server import gateway_settings
@@ -80,3 +82,33 @@ def test_in_production_a_staged_version_is_tried_before_it_is_used(
     else:
         assert answer.status_code == 200
     assert states(api) == ([(1, "active"), (2, "staged")] if production else [(1, "retired"), (2, "active")])
+
+
+def at(api: httpx.Client, *arguments: str, secret: str) -> Result:
+    """A command line that asks the gateway of `api`."""
+    server = str(api.base_url).removesuffix("/").removesuffix("/api/v1")
+    token = api.headers["Authorization"].removeprefix("Bearer ")
+    words = ["credentials", "rotate", "main", "--secret-id", NEW["secret_id"], "--server", server, *arguments]
+    return CliRunner().invoke(app, words, input=f"{secret}\n", env={"COSGW_ADMIN_TOKEN": token})
+
+
+def test_the_command_line_rotates_at_a_running_gateway(api: httpx.Client, cos: RunningEmulator) -> None:
+    refusal = at(api, secret="CanaryMistyped")
+    assert refusal.exit_code == 1
+    assert "Canary" not in refusal.output
+    assert states(api) == [(1, "active")]
+    kept = at(api, "--keep-old", secret=NEW["secret_key"])
+    assert kept.exit_code == 0, kept.output
+    assert "main version 1 is kept" in kept.output
+    assert states(api) == [(1, "retired"), (2, "active")]
+    assert cos.emulator.log.entries[-1].access_key_id == NEW["secret_id"]
+    removed = at(api, "--drain-seconds", "0", secret=NEW["secret_key"])
+    assert "main version 2 is removed" in removed.output
+    assert states(api) == [(1, "retired"), (3, "active")]
+
+
+def test_a_remote_rotation_is_never_untried(api: httpx.Client) -> None:
+    refusal = at(api, "--no-probe", secret=NEW["secret_key"])
+    assert refusal.exit_code == 1
+    assert "--no-probe goes with the local store" in refusal.output
+    assert states(api) == [(1, "active")]
