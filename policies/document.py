@@ -219,7 +219,7 @@ def _read_statement(
 def _read_principals(reader: Reader, node: Node, path: str) -> tuple[Pattern, ...]:
     items = reader.read_some(node, path, kind="principals")
     patterns = [reader.read_parsed(item, where, Pattern, expected="a principal") for item, where in items]
-    return tuple(pattern for pattern in patterns if pattern is not None)
+    return reader.share(tuple(pattern for pattern in patterns if pattern is not None))
 
 
 def _read_ends(
@@ -257,8 +257,8 @@ def _read_when(reader: Reader, node: Node, path: str, copies: bool, territories:
             continue
         rule = read_rule(reader, name, value if kind is not None else key, join(path, name), territories)
         if rule is not None:
-            rules.append(rule)
-    return tuple(rules)
+            rules.append(reader.share(rule))
+    return reader.share(tuple(rules))
 
 
 def _items(reader: Reader, node: Node, path: str) -> list[tuple[Node, str]]:

@@ -54,17 +54,14 @@ class Engine:
         if broken is not None:
             return Decision(Verdict.DENY, self.version, violations=(broken,))
         principal, action = request.caller.principal, request.action
-        about: list[Statement] = []
         if request.resource.bucket is not None:
             about = self._index.find_about(principal, action, request.resource.bucket)
             decision = self._judge(about, request)
-            if not decision.is_default:
+            if not decision.is_default or any(_selects(trace) for trace in decision.trace):
                 return decision
-        # A denial by default is explained by every statement about the caller and the action: those about other
-        # buckets apply to nothing here, but one of them may be what the caller had in mind.
+        # No statement selects both ends: the denial is explained by every statement about the caller and the action.
+        # Those about other buckets apply to nothing here, but one of them may be what the caller had in mind.
         candidates = self._index.find(principal, action)
-        if about and len(about) == len(candidates):
-            return decision
         if not candidates:
             return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
         return self._judge(candidates, request)
@@ -84,6 +81,11 @@ class Engine:
         if not self._index.names(principal):
             return Violation("principal", f"no statement names {principal!r}")
         return Violation("action", f"no statement about {principal!r} names {action!r}")
+
+
+def _selects(trace: StatementTrace) -> bool:
+    """Whether it is of an allow statement that fails by its rules only: none about another bucket comes nearer."""
+    return trace.effect is Effect.ALLOW and trace.mode is Mode.ENFORCE and not trace.unselected
 
 
 class _Tally:

@@ -7,15 +7,16 @@ with a single noted problem is never used.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from collections.abc import Mapping as Table
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from policies.nodes import Mapping, Node, Scalar, Sequence
 from policies.problems import DocumentError, did_you_mean
 
 T = TypeVar("T")
+HashableT = TypeVar("HashableT", bound=Hashable)
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -29,6 +30,13 @@ class Reader:
         self.errors: list[DocumentError] = []
         self.sets: dict[str, Table[str, tuple[Scalar, ...]]] = {}
         """Named lists by kind (`buckets`) and name, referred to as `@name` inside lists of that kind."""
+
+        self._shared: dict[Hashable, Any] = {}
+
+    def share(self, value: HashableT) -> HashableT:
+        """An equal value that was met before, or this one: policies say the same thing in many statements."""
+        shared: HashableT = self._shared.setdefault(value, value)
+        return shared
 
     def note(self, node: Node, path: str, expected: str, *, found: str | None = None, hint: str = "") -> None:
         """Note a problem at a node; `found` defaults to the node's own text."""

@@ -24,6 +24,10 @@ class Rule(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
+    def __hash__(self) -> int:
+        """Of its parameters: equal rules are kept once."""
+        ...
+
     def check(self, request: AccessRequest) -> Outcome:
         """Whether the condition holds. Pure; never raises."""
         ...

@@ -41,7 +41,13 @@ def read_selector(reader: Reader, end: str, node: Node, path: str) -> Selector |
     accounts = _read_accounts(reader, entries, path)
     if len(reader.errors) > noted:
         return None
-    return Selector(end=end, buckets=buckets, keys=keys, regions=regions, accounts=accounts)
+    return Selector(
+        end=end,
+        buckets=reader.share(buckets),
+        keys=reader.share(keys),
+        regions=reader.share(regions) if regions is not None else None,
+        accounts=reader.share(accounts) if accounts is not None else None,
+    )
 
 
 def read_actions(reader: Reader, node: Node, path: str, offered: frozenset[str]) -> frozenset[str]:
@@ -60,7 +66,7 @@ def read_actions(reader: Reader, node: Node, path: str, offered: frozenset[str])
         if not found:
             _note_action(reader, item, where, pattern, offered)
         actions |= found
-    return frozenset(actions)
+    return reader.share(frozenset(actions))
 
 
 _ACTION = re.compile(r"cos:[A-Za-z*]+", re.ASCII)

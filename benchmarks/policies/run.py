@@ -26,8 +26,8 @@ PEERS = ("cel-python", "cedarpy")
 TIMEOUT_SECONDS = 1800
 NOTES = """\
 CPU time, the lowest of several repeats. The gateway, allowed: {flat:.2f} times as long with 100,000 statements as with
-1,000. Its decisions hold the trace; the others give a verdict. Denied: the caller asks one byte too many, and the
-gateway's answer names what every statement about the caller and the action holds against it.
+1,000. Its decisions hold the trace and its denials every reason; the others give a verdict. Denied: the caller asks one
+byte too many.
 
 cel-python tries the caller's own programs, found by a dictionary; cedarpy gets the whole set."""
 
