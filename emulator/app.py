@@ -53,6 +53,10 @@ async def _send(response: Response, scope: Scope, send: Send, fault: Action | No
     if isinstance(fault, Reset) and fault.after_bytes is None:
         await _reset(transport)
         return
+    if isinstance(fault, ExtraBytes):
+        # Held back so that they leave with the response's last bytes: sent later, they could arrive behind the
+        # next request, where no client can tell them from its answer.
+        _cork(transport, held=True)
     await send({"type": "http.response.start", "status": response.status, "headers": _raw_headers(response)})
     without_body = scope["method"] == "HEAD" or response.status in _WITHOUT_BODY
     limit = fault.after_bytes if isinstance(fault, Reset | Truncate) else None
@@ -75,6 +79,14 @@ async def _send(response: Response, scope: Scope, send: Send, fault: Action | No
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     if isinstance(fault, ExtraBytes) and transport is not None:
         transport.write(fault.data)
+        _cork(transport, held=False)
+
+
+def _cork(transport: asyncio.Transport | None, *, held: bool) -> None:
+    """Hold written bytes back, or let them go together, where the system can (Linux)."""
+    cork = getattr(socket, "TCP_CORK", None)
+    if cork is not None and transport is not None and not transport.is_closing():
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, cork, held)
 
 
 async def _chunks(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -58,7 +58,7 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class ExtraBytes:
-    """Answer as usual, then send bytes that belong to no response, as if to the connection's next user."""
+    """Answer as usual, with bytes right behind it that belong to no response, as if to the connection's next user."""
 
     data: bytes
 
