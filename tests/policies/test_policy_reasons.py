@@ -83,8 +83,10 @@ REASONS_OF_COPIES = [
     ("{same_region: false}", "same_region: copy within ap-guangzhou asked, only between regions allowed"),
     (
         "{regions: {pairs: [[ap-beijing, ap-nanjing]], within: [[ap-chengdu, ap-beijing]]}}",
-        "regions.pairs: copy from ap-guangzhou to ap-shanghai asked, allowed: ap-beijing "
-        "to ap-nanjing, within ap-beijing and ap-chengdu",
+        (
+            "regions.pairs: copy from ap-guangzhou to ap-shanghai asked, allowed: ap-beijing "
+            "to ap-nanjing, within ap-beijing and ap-chengdu"
+        ),
     ),
     (
         "{territory: [overseas->overseas]}",
