@@ -4,7 +4,8 @@
 sent and no COS secret is touched before the caller is proved (5) and the call is allowed (9) and its intent
 is durable (10). Every operation takes this walk; there is no other way through the gateway.
 
-`handle` has the only `except Exception` there is, and the only place that answers with an error.
+`handle` has the gateway's only `except Exception` (the evaluator has one more: a rule that raises denies), and the
+only place that answers with an error.
 """
 
 from __future__ import annotations

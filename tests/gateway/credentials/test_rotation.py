@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cos.values import parse_bucket, parse_region
+from emulator.faults import Delay, FaultRule
 from emulator.server import RunningEmulator, running
 from emulator.settings import Account, Credential
 from gateway.cli.rotate import DEFAULT_DRAIN_SECONDS
@@ -174,6 +175,8 @@ async def test_a_dry_run_probes_and_changes_nothing(
 async def test_of_two_rotations_at_once_one_wins_and_the_other_leaves_nothing(
     emulator: RunningEmulator, tmp_path: Path, database: Database, vault: Vault, administration: Administration
 ) -> None:
+    # Slow enough that each has staged its pair before the other switches.
+    emulator.emulator.faults.add(FaultRule(Delay(0.5), operation="GetBucket"))
     # Two gateways: a connection of its own to the same file for each.
     async with await Database.open(database.path) as second:
         other = Administration(second, vault, RecordingAudit())
