@@ -36,6 +36,9 @@ from gateway.settings import (
     BucketSettings,
     DataSettings,
     EmbeddedSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
     MasterKeySettings,
     PolicySettings,
     Settings,
@@ -78,12 +81,12 @@ class DemoChoices:
 
 def run_demo(choices: DemoChoices, console: Console) -> int:
     """Run the demo. Returns the exit code: 0, or 1 when a step did not behave. Raises PortTaken and others."""
-    configure_logging(level="warning", json=False)
     return asyncio.run(_demo(choices, console))
 
 
 async def _demo(choices: DemoChoices, console: Console) -> int:
     settings = _settings(choices)
+    configure_logging(level=settings.log.level, json=False)
     for host, port in ((settings.data.host, settings.data.port), (settings.admin.host, settings.admin.port)):
         # Before the key of an earlier run goes: that run may still be serving on these very ports.
         bind(host, port).close()
@@ -125,6 +128,8 @@ def _settings(choices: DemoChoices) -> Settings:
         master_key=MasterKeySettings(file=master_key),
         audit=AuditSettings(path=folder / "audit.jsonl"),
         policies=PolicySettings(paths=(choices.policies,)),
+        # The screen belongs to the guided copy; what went wrong is still said.
+        log=LogSettings(level=LogLevel.WARNING, format=LogFormat.TEXT),
         buckets=tuple(
             BucketSettings(name=name, region=region, account=APPID)
             for name, region in ((RAW, GUANGZHOU), (MEDIA, GUANGZHOU), (FINANCE, GUANGZHOU), (ARCHIVE, SHANGHAI))
