@@ -24,7 +24,7 @@ from tests.gateway.upstreams.scripted_server import (
 SHORT_SECONDS = 0.1
 SHORT = Timeouts(
     pool_seconds=SHORT_SECONDS,
-    connect_seconds=SHORT_SECONDS,
+    connect_seconds=2.0,
     write_seconds=SHORT_SECONDS,
     response_seconds=SHORT_SECONDS,
     read_seconds=SHORT_SECONDS,
