@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin.api import api_app
 from gateway.admin.app import admin_app
-from gateway.connections import Connections
-from gateway.data_protocol import Deadlines, data_protocol
-from gateway.descriptors import connections_possible
 from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
-from gateway.server import Server, bind, listeners
+from gateway.process.descriptors import connections_possible
+from gateway.server.connections import Connections
+from gateway.server.data_protocol import Deadlines, data_protocol
+from gateway.server.listeners import Server, bind, listeners
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 from gateway.sts import SessionEndpoint, sts_app

@@ -29,7 +29,7 @@ from gateway.credentials.master_key import generate_master_key_file, read_master
 from gateway.credentials.upstream_credentials import HeldCredentials
 from gateway.credentials.vault import Vault
 from gateway.secret import Secret
-from gateway.server import bind
+from gateway.server.listeners import bind
 from gateway.settings import (
     AdminSettings,
     AuditSettings,

@@ -72,7 +72,7 @@ def reported() -> Iterator[None]:
     from gateway.configuration.secret_files import SecretFileError
     from gateway.credentials.master_key import MasterKeyError
     from gateway.ports import PortError, Sealed
-    from gateway.server import PortTaken
+    from gateway.server.listeners import PortTaken
     from gateway.stores.errors import InvalidRecord, RecordError
     from policies.problems import PolicyErrors
 

@@ -30,10 +30,10 @@ def _run(config: Path | None, flags: dict[str, Any], profile: Path | None) -> No
 
     from gateway.cli.hosting import hosted, until_stopped
     from gateway.cli.profiling import profiled
-    from gateway.descriptors import raise_limit
-    from gateway.environ import hide_secret_variables
-    from gateway.garbage import settle
-    from gateway.memory import keep_memory_private
+    from gateway.process.descriptors import raise_limit
+    from gateway.process.environ import hide_secret_variables
+    from gateway.process.garbage import settle
+    from gateway.process.memory import keep_memory_private
     from gateway.settings import LogFormat, load_settings
     from gateway.telemetry import configure_logging
 

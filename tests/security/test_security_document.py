@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gateway.data_protocol import MAX_PIPELINED, Deadlines
 from gateway.limits import FAILURES_PER_MINUTE
+from gateway.server.data_protocol import MAX_PIPELINED, Deadlines
 from gateway.settings import DataSettings
 from tests.security.faulty_upstream import MODES
 from tests.security.test_attack_siblings import FAMILIES

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from gateway.connections import Connections
-from gateway.data_protocol import Deadlines, data_protocol
 from gateway.exchange import ClientGone, Exchange
-from gateway.server import PortTaken, Server, bind
+from gateway.server.connections import Connections
+from gateway.server.data_protocol import Deadlines, data_protocol
+from gateway.server.listeners import PortTaken, Server, bind
 
 QUICK = Deadlines(head_seconds=0.3, body_idle_seconds=0.3, keepalive_seconds=0.5)
 

@@ -3,7 +3,7 @@
 Added here, and only here: the raw request target (uvicorn keeps only its path), errors of the HTTP parser as
 COS XML with a request id, limits on heads, trailers, pipelines and connections, cancellation of a request whose
 client has gone, and deadlines for clients that drip or do not read (uvicorn has none of these). It builds on
-names of uvicorn's protocol class, so pyproject.toml pins its minor version, and `tests/gateway/test_server.py`
+names of uvicorn's protocol class, so pyproject.toml pins its minor version, and `tests/gateway/server/test_server.py`
 holds sockets open against every one of them.
 
 A connection is refused, cut or left alone as a whole: what follows a request that could not be read is never
@@ -26,9 +26,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from cos.errors import COSError
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 from cos.target import MAX_TARGET_BYTES
-from gateway.connections import Admission, Connections
-from gateway.request_scope import check_framing, fill_scope
-from gateway.responses import Flow, GentleTransport, ResponseCycle, render_refusal
+from gateway.server.connections import Admission, Connections
+from gateway.server.request_scope import check_framing, fill_scope
+from gateway.server.responses import Flow, GentleTransport, ResponseCycle, render_refusal
 
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""

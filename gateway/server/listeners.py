@@ -1,4 +1,4 @@
-"""Listening, and a server that leaves the process alone. The protocol it speaks: `gateway.data_protocol`."""
+"""Listening, and a server that leaves the process alone. The protocol it speaks: `gateway.server.data_protocol`."""
 
 from __future__ import annotations
 

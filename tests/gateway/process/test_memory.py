@@ -9,7 +9,7 @@ import pytest
 
 CHILD = """
 import ctypes, resource
-from gateway.memory import keep_memory_private
+from gateway.process.memory import keep_memory_private
 before = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
 keep_memory_private()
 print(before, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE)[0])

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.connections import Connections
-from gateway.data_protocol import MAX_PIPELINED, Deadlines
 from gateway.exchange import Exchange
-from tests.gateway.test_server import ask, ok, read_body_then_ok, serving
+from gateway.server.connections import Connections
+from gateway.server.data_protocol import MAX_PIPELINED, Deadlines
+from tests.gateway.server.test_server import ask, ok, read_body_then_ok, serving
 
 PATIENT = Deadlines(5, 5, 5)
 HEAD = b"PUT / HTTP/1.1\r\nHost: h\r\n"

@@ -8,7 +8,7 @@ import time
 
 import uvloop
 
-from gateway.server import ACCEPTED_PER_TURN, bind, listeners
+from gateway.server.listeners import ACCEPTED_PER_TURN, bind, listeners
 
 TURN_SECONDS = 0.005
 CONNECTIONS = 64

@@ -12,7 +12,7 @@ from tests.support.client_process import clean_environment
 CHILD = """
 import os
 from pathlib import Path
-from gateway.environ import hide_secret_variables
+from gateway.process.environ import hide_secret_variables
 names = hide_secret_variables()
 print(" ".join(sorted(names)))
 print(Path("/proc/self/environ").read_bytes().decode().replace("\\0", " "))

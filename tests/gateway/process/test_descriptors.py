@@ -11,7 +11,7 @@ CHILD = """
 import resource, sys
 soft, hard = int(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from gateway.descriptors import connections_possible, raise_limit
+from gateway.process.descriptors import connections_possible, raise_limit
 before = connections_possible(1000)
 raise_limit()
 print(before, connections_possible(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])

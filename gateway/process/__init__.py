@@ -1,0 +1,1 @@
+"""The process itself: its descriptors, its environment, its garbage collector, its memory."""
