@@ -201,7 +201,21 @@ def _body(operation: Operation[Any, Any], raw: bytes) -> BaseModel:
         if any(error["type"] == "json_invalid" for error in invalid.errors(include_input=False)):
             raise Refused(Kind.INVALID_REQUEST, "The body is not JSON.", errors=errors) from None
         raise Refused(Kind.INVALID, "The body is not what it must be.", errors=errors) from None
+    _check_unrepeated(raw)
     return body
+
+
+def _check_unrepeated(raw: bytes) -> None:
+    """Raises Refused when an object names a member twice: one of the two would be ignored, and nobody says which."""
+
+    def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            # The name is as little shown as a value: a secret may stand in the wrong place.
+            raise Refused(Kind.INVALID_REQUEST, "Expected the body to name each member once.")
+        return found
+
+    json.loads(raw.decode("utf-8"), object_pairs_hook=unrepeated)
 
 
 def _asked(operation: Operation[Any, Any], request: Request, raw: bytes) -> bytes:

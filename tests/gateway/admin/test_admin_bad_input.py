@@ -48,6 +48,34 @@ def test_a_body_that_is_not_json_is_refused(api: httpx.Client, content: bytes) -
 
 
 @pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        pytest.param("access-keys", b'{"principal": "p", "principal": "q"}', id="another value"),
+        pytest.param("access-keys", b'{"principal": "p", "principal": "p"}', id="the same value"),
+        pytest.param("access-keys", b'{"principal": "p", "princip\\u0061l": "p"}', id="spelled another way"),
+        pytest.param("access-keys", b'{"principal": "p", "labels": {"canary-5d1f-do-not-echo": "1", '
+                     b'"canary-5d1f-do-not-echo": "2"}}', id="within a member"),
+        pytest.param("credentials", b'{"name": "twice", "account": "1250000000", "secret_id": "AKIDexample00000001", '
+                     b'"secret_key": "canary-5d1f-do-not-echo-a", "secret_key": "canary-5d1f-do-not-echo-b"}',
+                     id="a secret"),
+        pytest.param("policies/explain", b'{"principal": "p", "action": "cos:GetObject", "action": "cos:PutObject"}',
+                     id="a question"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dry_run", ["", "?dry_run=true"])
+def test_a_member_that_is_named_twice_is_refused(
+    admin: Admin, api: httpx.Client, path: str, content: bytes, dry_run: str
+) -> None:
+    before = [item["id"] for item in api.get("/access-keys").json()["items"]]
+    answer = api.post(f"/{path}{dry_run if path != 'policies/explain' else ''}", content=content, headers=JSON)
+    refused(answer, 400, "invalid-request")
+    assert "once" in answer.json()["detail"]
+    assert CANARY not in answer.text
+    assert [item["id"] for item in api.get("/access-keys").json()["items"]] == before
+    assert api.get("/credentials/twice").status_code == 404
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         (None, ""),
