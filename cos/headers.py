@@ -6,30 +6,60 @@ UTF-8 in them, so text is decoded only where a document says what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from cos.errors import COSError
+
+_MAX_KEPT_NAMES = 48
+_MAX_KEPT_BYTES = 1024
+
+
+class FieldNames:
+    """The field names of a request, in order and lower-case: one object for all requests that have the same.
+
+    A client sends the same names over and over. What follows from the names alone is worked out once by functions
+    that remember their result by this object.
+    """
+
+    __slots__ = ("distinct", "names", "repeats")
+
+    def __init__(self, names: tuple[bytes, ...]) -> None:
+        self.names = names
+        self.distinct = tuple(dict.fromkeys(names))
+        self.repeats = len(self.distinct) != len(names)
+
+
+_kept_names = lru_cache(maxsize=512)(FieldNames)
+
+
+def _field_names(names: tuple[bytes, ...]) -> FieldNames:
+    """Nobody is remembered for long names or for many: what a stranger sends must not fill the memory."""
+    if len(names) > _MAX_KEPT_NAMES or sum(map(len, names)) > _MAX_KEPT_BYTES:
+        return FieldNames(names)
+    return _kept_names(names)
 
 
 class Headers:
     """An immutable ordered multi-map from lower-case field name to raw value."""
 
-    __slots__ = ("_by_name", "fields")
+    __slots__ = ("_by_name", "_repeated", "fields", "get", "known")
 
     fields: tuple[tuple[bytes, bytes], ...]
+    known: FieldNames
+    get: Callable[[bytes], bytes | None]
+    """The value of a field that may appear once. Raises COSError(InvalidRequest) when it is repeated."""
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self.fields = tuple([(name.lower(), value.strip(b" \t")) for name, value in fields])
-        by_name: dict[bytes, bytes | list[bytes]] = {}
-        for name, value in self.fields:
-            held = by_name.get(name)
-            if held is None:
-                by_name[name] = value
-            elif isinstance(held, list):
-                held.append(value)
-            else:
-                by_name[name] = [held, value]
-        self._by_name = by_name
+        self._by_name = by_name = dict(self.fields)
+        self._repeated: dict[bytes, list[bytes]] = {}
+        self.known = known = _field_names(tuple([name for name, _ in self.fields]))
+        # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
+        self.get = self._get_single if known.repeats else by_name.get
+        if known.repeats:
+            for name, value in self.fields:
+                self._repeated.setdefault(name, []).append(value)
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._by_name
@@ -43,25 +73,23 @@ class Headers:
     @property
     def repeats(self) -> bool:
         """Whether any field appears more than once."""
-        return len(self._by_name) != len(self.fields)
+        return self.known.repeats
 
     def names(self) -> Iterable[bytes]:
         """Each field name once, in order of first appearance."""
-        return self._by_name.keys()
+        return self.known.distinct
 
     def get_all(self, name: bytes) -> list[bytes]:
         """Every value of a field, in order; empty when absent."""
-        held = self._by_name.get(name)
-        if held is None:
-            return []
-        return list(held) if isinstance(held, list) else [held]
+        if self._repeated:
+            return list(self._repeated.get(name, ()))
+        value = self._by_name.get(name)
+        return [] if value is None else [value]
 
-    def get(self, name: bytes) -> bytes | None:
-        """The value of a field that may appear once. Raises COSError(InvalidRequest) when it is repeated."""
-        held = self._by_name.get(name)
-        if isinstance(held, list):
+    def _get_single(self, name: bytes) -> bytes | None:
+        if len(self._repeated.get(name, ())) > 1:
             raise COSError("InvalidRequest", f"Expected one {name.decode('ascii', 'replace')!r} header.")
-        return held
+        return self._by_name.get(name)
 
     def text(self, name: bytes) -> str | None:
         """`get` as ASCII text. Raises COSError(InvalidRequest) when repeated or not visible ASCII."""

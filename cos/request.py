@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from cos.errors import COSError
-from cos.headers import Headers
+from cos.headers import FieldNames, Headers
 from cos.target import Parameter, Target, parse_target
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
@@ -25,7 +25,6 @@ MAX_HEADER_BYTES = 16 * 1024
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
-_NAMES = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+(?:\n[!#$%&'*+.^`|~0-9A-Za-z-]+)*")
 _SINGLE = frozenset(
     {
         b"authorization",
@@ -100,29 +99,34 @@ def _control_field(dialect: Dialect, name: str) -> bytes:
 def _check_headers(headers: Headers) -> None:
     if len(headers) > MAX_HEADERS:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields, got {len(headers)}.")
-    # All at once: one look at the names, joined by what none may hold, and one at the values.
-    separators = max(0, len(headers) - 1)
-    names = b"\n".join([name for name, _ in headers.fields])
+    wrong, names_bytes = _judge_names(headers.known)
+    if wrong is not None:
+        raise COSError("InvalidRequest", wrong)
+    # One look at all the values.
     values = b"".join([value for _, value in headers.fields])
-    if headers and (_NAMES.fullmatch(names) is None or names.count(b"\n") != separators):
-        # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
-        wrong = next(name for name, _ in headers if _NAME.fullmatch(name) is None)
-        raise COSError("InvalidRequest", f"Expected header names of letters, digits and '-', got {wrong[:40]!r}.")
     if _CONTROL.search(values):
         raise COSError("InvalidRequest", "Expected header values without control characters.")
-    size_bytes = len(names) - separators + len(values)
+    size_bytes = names_bytes + len(values)
     if size_bytes > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
-    if headers.repeats:
-        for name in headers.names():
-            single = name in _SINGLE or (
-                name.startswith(_CONTROL_PREFIXES) and not name.startswith(_REPEATABLE_PREFIXES)
-            )
-            if single and len(headers.get_all(name)) > 1:
-                raise COSError("InvalidRequest", f"Expected one {name.decode('ascii')!r} header, got several.")
-    for value in headers.get_all(b"connection"):
-        if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
-            raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
+    if b"connection" in headers:
+        for value in headers.get_all(b"connection"):
+            if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
+                raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
+
+
+@lru_cache(maxsize=256)
+def _judge_names(known: FieldNames) -> tuple[str | None, int]:
+    """What is wrong with the names of the fields, if anything, and their size in bytes."""
+    for name in known.names:
+        if _NAME.fullmatch(name) is None:
+            # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
+            return f"Expected header names of letters, digits and '-', got {name[:40]!r}.", 0
+    for name in known.distinct if known.repeats else ():
+        single = name in _SINGLE or (name.startswith(_CONTROL_PREFIXES) and not name.startswith(_REPEATABLE_PREFIXES))
+        if single and known.names.count(name) > 1:
+            return f"Expected one {name.decode('ascii')!r} header, got several.", 0
+    return None, sum(map(len, known.names))
 
 
 def _read_dialect(headers: Headers, target: Target) -> Dialect:
@@ -131,23 +135,30 @@ def _read_dialect(headers: Headers, target: Target) -> Dialect:
     A signature of one family does not cover the control headers of the other.
     """
     authorization = headers.get(b"authorization") or b""
-    s3 = authorization.startswith(b"AWS4-")
-    cos = authorization.startswith(b"q-sign-")
-    for field in headers.names():
-        if field.startswith(_DIALECT_PREFIXES) and field not in ECHOED_HEADERS:
-            if field.startswith(b"x-amz-"):
-                s3 = True
-            else:
-                cos = True
-    for name, _ in target.query:
-        lower = name.lower()
-        if lower.startswith(("x-cos-", "q-sign-")):
-            cos = True
-        elif lower.startswith("x-amz-"):
-            s3 = True
+    cos, s3 = _families_of_headers(headers.known)
+    cos_query, s3_query = _families_of_parameters(target.names())
+    cos = cos or cos_query or authorization.startswith(b"q-sign-")
+    s3 = s3 or s3_query or authorization.startswith(b"AWS4-")
     if s3 and cos:
         raise COSError("InvalidRequest", "Expected a request that speaks either COS or S3, got x-cos-* and x-amz-*.")
     return Dialect.S3 if s3 else Dialect.COS
+
+
+@lru_cache(maxsize=256)
+def _families_of_headers(known: FieldNames) -> tuple[bool, bool]:
+    """Whether the fields speak COS, and whether they speak S3."""
+    controls = [name for name in known.distinct if name.startswith(_DIALECT_PREFIXES) and name not in ECHOED_HEADERS]
+    return any(name.startswith(b"x-cos-") for name in controls), any(name.startswith(b"x-amz-") for name in controls)
+
+
+@lru_cache(maxsize=256)
+def _families_of_parameters(names: tuple[str, ...]) -> tuple[bool, bool]:
+    """The same of a query's parameters, in any case."""
+    lower = [name.lower() for name in names]
+    return (
+        any(name.startswith(("x-cos-", "q-sign-")) for name in lower),
+        any(name.startswith("x-amz-") for name in lower),
+    )
 
 
 def _with_one_spelling(target: Target) -> Target:
@@ -156,15 +167,24 @@ def _with_one_spelling(target: Target) -> Target:
     The Go SDK deletes a version with `VersionId` (measured with 0.7.75): it becomes `versionId` here, before
     anybody could overlook it. Signatures are over lower-case names and do not notice.
     """
-    seen: dict[str, str] = {}
-    for name, _ in target.query:
-        held = seen.setdefault(name.lower(), name)
-        if held != name:
-            raise COSError("InvalidURI", f"Expected one spelling of the parameter {held[:40]!r}.")
-    if "VersionId" in seen.values():
+    wrong, renamed = _judge_spelling(target.names())
+    if wrong is not None:
+        raise COSError("InvalidURI", wrong)
+    if renamed:
         query = (Parameter("versionId" if name == "VersionId" else name, value) for name, value in target.query)
         return replace(target, query=tuple(query))
     return target
+
+
+@lru_cache(maxsize=256)
+def _judge_spelling(names: tuple[str, ...]) -> tuple[str | None, bool]:
+    """What is wrong with the names of the parameters, if anything, and whether one must be renamed."""
+    seen: dict[str, str] = {}
+    for name in names:
+        held = seen.setdefault(name.lower(), name)
+        if held != name:
+            return f"Expected one spelling of the parameter {held[:40]!r}.", False
+    return None, "VersionId" in seen.values()
 
 
 def _read_host(headers: Headers, target: Target) -> str:

@@ -47,6 +47,10 @@ class Target:
     scheme: str | None = None
     authority: str | None = None
 
+    def names(self) -> tuple[str, ...]:
+        """The name of every parameter, repeats included."""
+        return tuple([name for name, _ in self.query])
+
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
         return [parameter.value for parameter in self.query if parameter.name == name]
@@ -95,16 +99,18 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
     """Split at `&`, decode once with `+` as space. Raises COSError(InvalidURI)."""
     if not raw:
         return ()
-    pieces = [piece for piece in raw.split(b"&") if piece]
+    pieces = [piece.partition(b"=") for piece in raw.split(b"&") if piece]
     if len(pieces) > MAX_PARAMETERS:
         raise COSError("InvalidURI", f"Expected at most {MAX_PARAMETERS} query parameters, got {len(pieces)}.")
-    parameters = []
-    for piece in pieces:
-        raw_name, _, raw_value = piece.partition(b"=")
-        name, value = _decode_query_text(raw_name), _decode_query_text(raw_value)
-        if not name:
-            raise COSError("InvalidURI", "Expected every query parameter to have a name.")
-        parameters.append(Parameter(name, value))
+    parameters = [
+        Parameter(
+            raw_name.decode("ascii") if raw_name.isalnum() else _decode_query_text(raw_name),
+            raw_value.decode("ascii") if raw_value.isalnum() else _decode_query_text(raw_value),
+        )
+        for raw_name, _, raw_value in pieces
+    ]
+    if not all([name for name, _ in parameters]):
+        raise COSError("InvalidURI", "Expected every query parameter to have a name.")
     return tuple(parameters)
 
 
@@ -143,8 +149,6 @@ def percent_decode(raw: bytes) -> bytes:
 
 
 def _decode_query_text(raw: bytes) -> str:
-    if raw.isalnum():
-        return raw.decode("ascii")
     try:
         text = percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
