@@ -138,7 +138,7 @@ def _read_dialect(headers: Headers, target: Target) -> Dialect:
     cos, s3 = _families_of_headers(headers.known)
     cos_query, s3_query = _families_of_parameters(target.names())
     cos = cos or cos_query or authorization.startswith(b"q-sign-")
-    s3 = s3 or s3_query or authorization.startswith(b"AWS4-")
+    s3 = s3 or s3_query or authorization.startswith((b"AWS4-", b"AWS "))
     if s3 and cos:
         raise COSError("InvalidRequest", "Expected a request that speaks either COS or S3, got x-cos-* and x-amz-*.")
     return Dialect.S3 if s3 else Dialect.COS
@@ -157,7 +157,7 @@ def _families_of_parameters(names: tuple[str, ...]) -> tuple[bool, bool]:
     lower = [name.lower() for name in names]
     return (
         any(name.startswith(("x-cos-", "q-sign-")) for name in lower),
-        any(name.startswith("x-amz-") for name in lower),
+        any(name.startswith("x-amz-") or name == "awsaccesskeyid" for name in lower),
     )
 
 

@@ -109,7 +109,7 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
         )
         for raw_name, _, raw_value in pieces
     ]
-    if not all([name for name, _ in parameters]):
+    if raw.startswith(b"=") or b"&=" in raw:
         raise COSError("InvalidURI", "Expected every query parameter to have a name.")
     return tuple(parameters)
 
