@@ -17,6 +17,7 @@ from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
 from gateway.credential_services import credentials_of, discovering, open_master_keys, renewing
 from gateway.credentials.administration import Administration
+from gateway.credentials.drain import Drain
 from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.rotation import Rotation
 from gateway.credentials.snapshot import KeySnapshot
@@ -158,6 +159,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         polling = asyncio.create_task(watch.run())
         stack.push_async_callback(_cancelled, polling)
         administration = Administration(database, vault, audit, applied=watch.refresh_soon)
+        draining = asyncio.create_task(Drain(watch, administration.credentials).run())
+        stack.push_async_callback(_cancelled, draining)
         yield Services(
             settings=settings,
             pipeline=pipeline,

@@ -23,7 +23,7 @@ from gateway.admin.problems import Kind, Refused
 from gateway.configuration.types import Account, SecretText
 from gateway.credentials.changes import Outcome
 from gateway.credentials.credential_administration import CredentialAdministration, CredentialSecret
-from gateway.credentials.rotation import Rotation
+from gateway.credentials.rotation import DRAIN_SECONDS, Rotation
 from gateway.credentials.upstream_credentials import MAX_SECRET_CHARACTERS
 from gateway.credentials.views import CredentialView, View
 from gateway.stores.admin_tokens import Role
@@ -31,6 +31,7 @@ from gateway.stores.admin_tokens import Role
 HANDLE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$"
 """Names that can stand in a path; what the command line named otherwise is listed but has no path."""
 MAX_VERSION = 2**31
+MAX_DRAIN_SECONDS = 30 * 86_400
 
 
 class CredentialPair(Input):
@@ -40,6 +41,13 @@ class CredentialPair(Input):
     """COS SecretId."""
     secret_key: SecretText
     """COS SecretKey; sealed, and never given back."""
+
+
+class CredentialRotation(CredentialPair):
+    """A pair that takes the place of the one in use."""
+
+    drain_seconds: int | None = Field(int(DRAIN_SECONDS), ge=0, le=MAX_DRAIN_SECONDS)
+    """How long the old version is kept before the gateway removes it; null: until somebody removes it."""
 
 
 class NewCredential(CredentialPair):
@@ -100,10 +108,12 @@ class CredentialHandlers:
             return would_change(outcome)
         return tagged(outcome.after, outcome.after.etag)
 
-    async def rotate(self, call: Call[ChangeQuery, CredentialPair]) -> Reply:
-        """Stage a pair, try it on COS, and switch to it. The old version is kept until it is removed."""
+    async def rotate(self, call: Call[ChangeQuery, CredentialRotation]) -> Reply:
+        """Stage a pair, try it on COS, and switch to it. The old version goes when it has drained."""
         pair = CredentialSecret(call.body.secret_id, call.body.secret_key)
-        outcome = (await self._rotation.rotate(call.path["name"], pair, call.terms)).outcome
+        outcome = (
+            await self._rotation.rotate(call.path["name"], pair, call.terms, drain_seconds=call.body.drain_seconds)
+        ).outcome
         if call.query.dry_run or outcome.after is None:
             return would_change(outcome)
         return tagged(outcome.after, outcome.after.etag)
@@ -148,8 +158,8 @@ def credential_operations(
         ),
         Operation(
             method="POST", path="/credentials/{name}/rotate", name="rotateCredential",
-            summary="Try a new pair on COS and switch to it; the old version is kept.",
-            role=Role.SECURITY, query=ChangeQuery, body=CredentialPair, status=200, answer=CredentialView,
+            summary="Try a new pair on COS and switch to it; the old version is removed when it has drained.",
+            role=Role.SECURITY, query=ChangeQuery, body=CredentialRotation, status=200, answer=CredentialView,
             handle=handlers.rotate,
         ),
         Operation(

@@ -143,8 +143,11 @@ def list_credentials(
         say_json(rows)
         return
     say_table(
-        ("NAME", "VERSION", "ACCOUNT", "SECRET ID", "STATE"),
-        ((row["name"], row["version"], row["account"], row["secret_id"], row["state"]) for row in rows),
+        ("NAME", "VERSION", "ACCOUNT", "SECRET ID", "STATE", "REMOVED AT"),
+        (
+            (row["name"], row["version"], row["account"], row["secret_id"], row["state"], row["remove_at"])
+            for row in rows
+        ),
     )
 
 
@@ -190,4 +193,5 @@ def _described(view: CredentialView, version: CredentialVersionView) -> dict[str
         "secret_id": version.secret_id,
         "state": version.state,
         "created_at": version.created_at.isoformat(),
+        "remove_at": version.remove_at.isoformat() if version.remove_at is not None else None,
     }

@@ -275,24 +275,25 @@ class RemoteCredentials:
 
     async def stage(self, name: str, pair: CredentialSecret, _: Terms) -> Outcome[CredentialView]:
         """As `CredentialAdministration.stage`."""
-        before, path = await self._show(name), f"/credentials/{_quoted(name)}/versions"
+        before, path = await self.show(name), f"/credentials/{_quoted(name)}/versions"
         after = await self._asking.read(CredentialView, "POST", path, body=_revealed(pair), etag=before.etag)
         return Outcome(before, after)
 
     async def activate(self, name: str, version: int, _: Terms) -> Outcome[CredentialView]:
         """As `CredentialAdministration.activate`."""
-        before, path = await self._show(name), f"/credentials/{_quoted(name)}/versions/{version}/activate"
+        before, path = await self.show(name), f"/credentials/{_quoted(name)}/versions/{version}/activate"
         return Outcome(before, await self._asking.read(CredentialView, "POST", path, etag=before.etag))
 
-    async def rotate(self, name: str, pair: CredentialSecret) -> Outcome[CredentialView]:
-        """Stage a pair, have the gateway try it on COS, and switch to it; the old version stays."""
-        before, path = await self._show(name), f"/credentials/{_quoted(name)}/rotate"
-        after = await self._asking.read(CredentialView, "POST", path, body=_revealed(pair), etag=before.etag)
+    async def rotate(self, name: str, pair: CredentialSecret, drain_seconds: int | None) -> Outcome[CredentialView]:
+        """Have the gateway try a pair on COS, switch to it and drain the old version; None: keep it."""
+        before, path = await self.show(name), f"/credentials/{_quoted(name)}/rotate"
+        body = {**_revealed(pair), "drain_seconds": drain_seconds}
+        after = await self._asking.read(CredentialView, "POST", path, body=body, etag=before.etag)
         return Outcome(before, after)
 
     async def remove(self, name: str, version: int | None, _: Terms) -> Outcome[CredentialView]:
         """As `CredentialAdministration.remove`; what is left of the credential is not read again."""
-        before, path = await self._show(name), f"/credentials/{_quoted(name)}"
+        before, path = await self.show(name), f"/credentials/{_quoted(name)}"
         await self._asking.ask("DELETE", path if version is None else f"{path}/versions/{version}", etag=before.etag)
         return Outcome(before, None)
 
@@ -300,7 +301,8 @@ class RemoteCredentials:
         """As `CredentialAdministration.list`."""
         return [view for page in await self._asking.pages(CredentialPage, "/credentials") for view in page.items]
 
-    async def _show(self, name: str) -> CredentialView:
+    async def show(self, name: str) -> CredentialView:
+        """As `CredentialAdministration.show`."""
         return await self._asking.read(CredentialView, "GET", f"/credentials/{_quoted(name)}")
 
 

@@ -14,12 +14,16 @@ from gateway.cli.named import Named
 from gateway.cli.output import ConfigOption, Refusal, say
 
 if TYPE_CHECKING:
+    from gateway.cli.remote import RemoteAdministration
     from gateway.cli.session import Session
     from gateway.credentials.credential_administration import CredentialSecret
     from gateway.credentials.rotation import Rotated, Rotation
 
 DEFAULT_DRAIN_SECONDS = 65
 """As `gateway.credentials.rotation.DRAIN_SECONDS`, which help texts must not wait for; a test compares them."""
+
+REMOVAL_SECONDS = 30
+"""How long a gateway may take beyond the drain to remove a version."""
 
 NoProbe = Annotated[bool, typer.Option("--no-probe", help="Switch untried. Refused in production.")]
 Drain = Annotated[
@@ -41,14 +45,16 @@ def run_rotation(
         if settings.embedded.enabled and not no_probe:
             raise Refusal("the embedded COS is inside the gateway and cannot be probed from here; use --no-probe")
         async with _rotation(session) as rotation:
-            rotated = await rotation.rotate(name, pair, local_terms(), probed=not no_probe)
+            rotated = await rotation.rotate(
+                name, pair, local_terms(), probed=not no_probe, drain_seconds=None if keep_old else drain_seconds
+            )
             _tell(name, rotated)
             if rotated.previous is None:
                 return
             if keep_old:
                 say(f"{name} version {rotated.previous} is kept; `credentials activate` switches back to it.")
                 return
-            say(f"Waiting {drain_seconds} s until no gateway can sign with version {rotated.previous}.")
+            _tell_drain(rotated.previous, drain_seconds)
             await asyncio.sleep(drain_seconds)
             await rotation.finish(name, rotated.previous, local_terms())
         say(f"{name} version {rotated.previous} is removed; its key can be deleted in the cloud console.")
@@ -61,14 +67,13 @@ def run_remote_rotation(
 ) -> None:
     """The same at a running gateway, which always probes. Raises what `reported` reports."""
     from gateway.cli.remote import RemoteAdministration, read_token
-    from gateway.cli.session import local_terms
     from gateway.stores.upstream_credentials import CredentialState
 
     token = read_token(token_file)
 
     async def run() -> None:
         async with RemoteAdministration(server, token) as there:
-            outcome = await there.credentials.rotate(name, pair)
+            outcome = await there.credentials.rotate(name, pair, None if keep_old else drain_seconds)
             held = outcome.before.versions if outcome.before is not None else ()
             old = next((version.version for version in held if version.state is CredentialState.ACTIVE), None)
             say(f"{name} is replaced: the gateway tried the new pair on COS and uses it.")
@@ -77,9 +82,9 @@ def run_remote_rotation(
             if keep_old:
                 say(f"{name} version {old} is kept; `credentials activate` switches back to it.")
                 return
-            say(f"Waiting {drain_seconds} s until no gateway can sign with version {old}.")
+            _tell_drain(old, drain_seconds)
             await asyncio.sleep(drain_seconds)
-            await there.credentials.remove(name, old, local_terms())
+            await _until_removed(there, name, old)
         say(f"{name} version {old} is removed; its key can be deleted in the cloud console.")
 
     asyncio.run(run())
@@ -96,6 +101,21 @@ def run_activation(config: ConfigOption, name: str, version: int) -> None:
         await session.administration.credentials.activate(name, version, local_terms())
 
     with_session(config, work)
+
+
+def _tell_drain(version: int, drain_seconds: int) -> None:
+    say(f"Waiting {drain_seconds} s until no gateway can sign with version {version}.")
+    say("A running gateway then removes it, even if this is interrupted.")
+
+
+async def _until_removed(there: RemoteAdministration, name: str, version: int) -> None:
+    """Wait for the gateway to remove a version that has drained. Raises Refusal when it does not."""
+    for _ in range(REMOVAL_SECONDS):
+        view = await there.credentials.show(name)
+        if all(item.version != version for item in view.versions):
+            return
+        await asyncio.sleep(1)
+    raise Refusal(f"{name} version {version} is still there; `credentials list` tells its state")
 
 
 def _tell(name: str, rotated: Rotated) -> None:

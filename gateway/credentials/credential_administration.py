@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from gateway.credentials.changes import Changes, Outcome, Terms
@@ -72,12 +73,19 @@ class CredentialAdministration:
         return Outcome(before, after)
 
     async def activate(
-        self, name: str, version: int, terms: Terms, *, instead_of: int | AnyVersion | None = ANY_VERSION
+        self,
+        name: str,
+        version: int,
+        terms: Terms,
+        *,
+        instead_of: int | AnyVersion | None = ANY_VERSION,
+        remove_previous_at: datetime | None = None,
     ) -> Outcome[CredentialView]:
         """Switch to a staged or retired version.
 
         `instead_of` is the version that must be in use at that moment (None: none); unless it is, somebody else
-        switched meanwhile. Raises RecordNotFound, RecordChanged, RecordConflict.
+        switched meanwhile. The one that was in use is removed by itself at `remove_previous_at` (None: it is kept).
+        Raises RecordNotFound, RecordChanged, RecordConflict.
         """
         async with self._changes.open(terms) as change:
             before = await _view(change.store, name)
@@ -87,7 +95,7 @@ class CredentialAdministration:
                 raise RecordConflict(
                     f"Expected version {instead_of} of {name!r} to be in use, got {active}: it was switched meanwhile."
                 )
-            await self._held(change.store).activate(name, version)
+            await self._held(change.store).activate(name, version, remove_previous_at=remove_previous_at)
             after = await _view(change.store, name)
             change.done("credentials.activate", target=name, before=before, after=after)
         return Outcome(before, after)
@@ -111,6 +119,22 @@ class CredentialAdministration:
             except RecordNotFound:
                 after = None
             change.done("credentials.remove", target=name, before=before, after=after)
+        return Outcome(before, after)
+
+    async def remove_drained(self, name: str, version: int, terms: Terms, *, now: datetime) -> Outcome[CredentialView]:
+        """Remove a version that was replaced and has drained.
+
+        Raises RecordNotFound, RecordConflict when it is in use again, is to be kept after all, or nothing is in use.
+        """
+        async with self._changes.open(terms) as change:
+            before = await _view(change.store, name)
+            found = next((item for item in before.versions if item.version == version), None)
+            replaced = any(item.state is CredentialState.ACTIVE for item in before.versions)
+            if found is not None and (found.remove_at is None or found.remove_at > now or not replaced):
+                raise RecordConflict(f"Version {version} of {name!r} is not to be removed now.")
+            await self._held(change.store).remove(name, version)
+            after = await _view(change.store, name)
+            change.done("credentials.drained", target=name, before=before, after=after)
         return Outcome(before, after)
 
     def _held(self, store: Store) -> HeldCredentials:

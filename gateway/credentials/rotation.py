@@ -6,6 +6,9 @@
     drain     running gateways read the store, requests in flight end
     remove    the old version is gone; now its key can be deleted in the cloud console
 
+When the old version is to go is written by the switch itself: a running gateway removes it then, or the next one
+that starts (`gateway.credentials.drain`), whatever becomes of the process that rotated.
+
 Killed at any point, the store holds one version in use, old or new. Of two rotations of one credential at once the
 one that switches first wins; the other is refused and takes its staged version back.
 """
@@ -16,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from gateway.credentials.changes import Outcome, Terms
 from gateway.credentials.credential_administration import CredentialAdministration, CredentialSecret
@@ -69,8 +73,18 @@ class Rotation:
         self._buckets_of = buckets_of
         self._now = now
 
-    async def rotate(self, name: str, pair: CredentialSecret, terms: Terms, *, probed: bool = True) -> Rotated:
+    async def rotate(
+        self,
+        name: str,
+        pair: CredentialSecret,
+        terms: Terms,
+        *,
+        probed: bool = True,
+        drain_seconds: float | None = DRAIN_SECONDS,
+    ) -> Rotated:
         """Stage a pair, probe it and switch to it. Without `probed` nobody has tried it.
+
+        The version that was in use is removed by itself after `drain_seconds`; None: it is kept for the way back.
 
         A dry run probes, and changes nothing. Raises RecordNotFound, RecordChanged, InvalidRecord, ProbeRefused,
         RecordConflict when another rotation was faster, Sealed, StoreUnavailable, AuditUnavailable.
@@ -87,15 +101,19 @@ class Rotation:
             findings = await self._probed(tried, version) if probed else ()
             if terms.dry_run:
                 return Rotated(version, previous, tuple(findings), staged)
-            outcome = await self._credentials.activate(name, version, following, instead_of=previous)
+            remove_at = None if drain_seconds is None else datetime.fromtimestamp(int(self._now() + drain_seconds), UTC)
+            outcome = await self._credentials.activate(
+                name, version, following, instead_of=previous, remove_previous_at=remove_at
+            )
         except BaseException:
             await self._take_back(name, version, following)
             raise
         return Rotated(version, previous, tuple(findings), outcome)
 
     async def finish(self, name: str, version: int, terms: Terms) -> None:
-        """Remove the version that was replaced. Raises RecordConflict when somebody went back to it."""
-        await self._credentials.remove(name, version, terms, only_in=CredentialState.RETIRED)
+        """Remove the version that was replaced, unless a gateway has. Raises RecordConflict when it is in use again."""
+        with suppress(RecordNotFound):
+            await self._credentials.remove(name, version, terms, only_in=CredentialState.RETIRED)
 
     async def probe(self, name: str, version: int) -> list[Finding]:
         """Try a stored version wherever the credential is used, and compare it with the version in use.

@@ -65,9 +65,9 @@ class HeldCredentials:
         await self._table.insert(record)
         return _summary(record)
 
-    async def activate(self, name: str, version: int) -> None:
+    async def activate(self, name: str, version: int, *, remove_previous_at: datetime | None = None) -> None:
         """Switch to a staged or retired version; the present one becomes retired. Raises RecordNotFound."""
-        await self._table.activate(name, version)
+        await self._table.activate(name, version, remove_previous_at=remove_previous_at)
 
     async def show(self, name: str) -> list[CredentialSummary]:
         """The versions of one credential, the oldest first. Raises RecordNotFound."""

@@ -83,6 +83,8 @@ class CredentialVersionView(View):
     """Only the ends of the SecretId."""
     state: CredentialState
     created_at: datetime
+    remove_at: datetime | None
+    """When a replaced version is removed by the gateway; null: not by itself."""
 
 
 class CredentialView(View):
@@ -150,6 +152,7 @@ def view_credential(records: Sequence[UpstreamCredentialRecord]) -> CredentialVi
                 secret_id=secret_id_hint(record.secret_id),
                 state=record.state,
                 created_at=record.created_at,
+                remove_at=record.remove_at,
             )
             for record in records
         ),

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from gateway.ports import StoreUnavailable
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration; a test compares it with the migrations themselves."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -68,6 +68,7 @@ upstream_credentials = Table(
     Column("secret_sealed", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("remove_at", BigInteger, nullable=True),
     # The database itself keeps two versions from being active at once.
     Index(
         "ux_upstream_credentials_active",

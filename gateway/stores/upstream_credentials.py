@@ -26,7 +26,10 @@ class CredentialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCredentialRecord:
-    """One version of a stored credential. `account` is the cloud account (APPID) it belongs to."""
+    """One version of a stored credential. `account` is the cloud account (APPID) it belongs to.
+
+    `remove_at` is when a retired version is drained and may go; None: it is kept until somebody removes it.
+    """
 
     name: str
     version: int
@@ -35,6 +38,7 @@ class UpstreamCredentialRecord:
     secret_sealed: bytes = field(repr=False)
     state: CredentialState
     created_at: datetime
+    remove_at: datetime | None = None
 
 
 class UpstreamCredentialTable:
@@ -65,17 +69,20 @@ class UpstreamCredentialTable:
         async with self._database.read() as connection:
             return await select_upstream_credentials(connection)
 
-    async def activate(self, name: str, version: int) -> None:
+    async def activate(self, name: str, version: int, *, remove_previous_at: datetime | None = None) -> None:
         """Make one version the active one; the one that was becomes retired, in one step. Raises RecordNotFound."""
+        remove_at = None if remove_previous_at is None else int(remove_previous_at.timestamp())
         of_name = table.c.name == name
         async with self._database.write() as connection:
             await connection.execute(
                 update(table)
                 .where(of_name & (table.c.state == CredentialState.ACTIVE.value) & (table.c.version != version))
-                .values(state=CredentialState.RETIRED.value)
+                .values(state=CredentialState.RETIRED.value, remove_at=remove_at)
             )
             result = await connection.execute(
-                update(table).where(of_name & (table.c.version == version)).values(state=CredentialState.ACTIVE.value)
+                update(table)
+                .where(of_name & (table.c.version == version))
+                .values(state=CredentialState.ACTIVE.value, remove_at=None)
             )
             if result.rowcount == 0:
                 raise _not_found(name, version)
@@ -116,6 +123,7 @@ def _row(record: UpstreamCredentialRecord) -> dict[str, Any]:
         "secret_sealed": record.secret_sealed,
         "state": record.state.value,
         "created_at": int(record.created_at.timestamp()),
+        "remove_at": None if record.remove_at is None else int(record.remove_at.timestamp()),
     }
 
 
@@ -128,6 +136,7 @@ def _record(row: RowMapping) -> UpstreamCredentialRecord:
         secret_sealed=row["secret_sealed"],
         state=CredentialState(row["state"]),
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        remove_at=None if row["remove_at"] is None else datetime.fromtimestamp(row["remove_at"], UTC),
     )
 
 

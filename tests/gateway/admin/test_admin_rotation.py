@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from emulator.server import running as running_emulator
 from emulator.settings import Credential
 from gateway.app import running as running_gateway
 from gateway.cli.main import app
+from gateway.credentials.rotation import DRAIN_SECONDS
 from tests.gateway.admin.asserting import refused
 from tests.gateway.admin.conftest import Admin, issue_tokens
 from tests.support.gateway_server import gateway_settings
@@ -69,6 +72,47 @@ def test_a_pair_cos_accepts_is_switched_to_and_another_is_not(api: httpx.Client,
     assert "Canary" not in answer.text
     assert states(api) == [(1, "retired"), (2, "active")]
     assert cos.emulator.log.entries[-1].access_key_id == NEW["secret_id"]
+
+
+def test_the_gateway_removes_the_old_version_by_itself(api: httpx.Client) -> None:
+    answer = api.post("/credentials/main/rotate", json={**NEW, "drain_seconds": 0})
+    assert answer.status_code == 200, answer.text
+    for _ in range(200):
+        if states(api) == [(2, "active")]:
+            break
+        time.sleep(0.05)
+    assert states(api) == [(2, "active")]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        pytest.param({}, DRAIN_SECONDS, id="left out"),
+        pytest.param({"drain_seconds": 3600}, 3600, id="an hour"),
+        pytest.param({"drain_seconds": None}, None, id="kept"),
+    ],
+)
+def test_a_rotation_says_when_the_old_version_goes(
+    api: httpx.Client, given: dict[str, int | None], seconds: float | None
+) -> None:
+    before = time.time()
+    old, new = api.post("/credentials/main/rotate", json={**NEW, **given}).json()["versions"]
+    assert new["remove_at"] is None
+    if seconds is None:
+        assert old["remove_at"] is None
+    else:
+        told = datetime.fromisoformat(old["remove_at"]).timestamp()
+        assert before + seconds - 1 <= told <= time.time() + seconds
+    # Back again: the way back needs no second rotation, and is not drained any more.
+    if api.post("/credentials/main/versions/1/activate").status_code == 200:
+        assert [item["remove_at"] for item in api.get("/credentials/main").json()["versions"]] == [None, None]
+
+
+@pytest.mark.parametrize("seconds", [-1, 30 * 86_400 + 1, 1.5, "65", True])
+def test_a_drain_that_is_none_is_refused(api: httpx.Client, seconds: object) -> None:
+    answer = api.post("/credentials/main/rotate", json={**NEW, "drain_seconds": seconds})
+    refused(answer, 422, "invalid")
+    assert states(api) == [(1, "active")]
 
 
 def test_in_production_a_staged_version_is_tried_before_it_is_used(

@@ -62,6 +62,7 @@ def test_a_rotation_says_each_of_its_steps(run: Run, configured: Path, cos: Runn
         f"probe of bucket {EXAMPLE.name}: works",
         "main version 2 is in use.",
         "Waiting 0 s until no gateway can sign with version 1.",
+        "A running gateway then removes it, even if this is interrupted.",
         "main version 1 is removed; its key can be deleted in the cloud console.",
     ]
     assert states(run) == [(2, "active")]
