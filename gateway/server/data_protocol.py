@@ -38,6 +38,11 @@ TURN_AWAY_SECONDS = 1.0
 """How long a connection too many may take to say anything, to be told SlowDown."""
 WATCH_SECONDS = 1.0
 """How often a client that is not read from is looked at: has it gone?"""
+NO_TUNNEL = (
+    "The gateway does not tunnel (CONNECT): use the http scheme with it as the proxy, or make it the endpoint; "
+    "see docs/tls.md"
+)
+"""A tunnel would carry what cannot be judged. Most clients show their user this text and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,8 @@ class _DataProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         version = self.parser.get_http_version()
+        if self.parser.get_method() == b"CONNECT":
+            self._stop(COSError("MethodNotAllowed", NO_TUNNEL))
         try:
             check_framing(self.headers, version=version)
         except COSError as error:

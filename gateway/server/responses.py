@@ -164,6 +164,10 @@ def render_refusal(error: COSError) -> bytes:
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
     ]
-    status = HTTPStatus(error.status)
-    head = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
+    phrase = HTTPStatus(error.status).phrase
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A request for a tunnel: of what refuses it, programs show the reason phrase and not the body.
+        phrase = error.message
+        fields.append((b"allow", b"GET, HEAD, PUT, POST, DELETE, OPTIONS"))
+    head = b"HTTP/1.1 %d %s\r\n" % (error.status, phrase.encode("ascii"))
     return spell_head(head + b"".join(b"%s: %s\r\n" % field for field in fields) + b"\r\n") + body
