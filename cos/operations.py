@@ -52,6 +52,7 @@ SIGNATURE_PARAMETERS = frozenset(
         "sign", "x-cos-security-token",
         "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
         "X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Content-Sha256",
+        "AWSAccessKeyId", "Expires", "Signature",
     }
 )  # fmt: skip
 """Query parameters that carry a signature; they belong to no operation and are never forwarded."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
-from cos.address import Level
+from cos.address import Address, Level
 from cos.errors import COSError
 from cos.forms import FormClaim, verify_form
 from cos.framing import is_aws_chunked
@@ -20,11 +20,13 @@ from cos.payload import PayloadReader, open_payload
 from cos.request import Request
 from cos.signing import (
     Claim,
+    Scheme,
     SignKeys,
     WindowLimits,
     check_coverage,
     check_window,
     read_chunk_signatures,
+    read_claim,
     verify,
 )
 from gateway.limits import FailedProofs
@@ -34,6 +36,9 @@ from policies.request import Caller
 
 _NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs time"), principal="")
 
+SIGV2_LABEL, SIGV2_ALLOWED = "sigv2", "allow"
+"""The label of a key that may sign with Signature Version 2, where the gateway accepts it at all."""
+
 ANONYMOUS = "anonymous"
 """The principal of requests that need no key. It may do what a policy grants to it by this name, and no more."""
 
@@ -41,7 +46,7 @@ ANONYMOUS = "anonymous"
 class Authenticator:
     """Proves a request's claim against the keys this gateway issued, and the sessions, where they are accepted.
 
-    `uses` is told of every key that proved a request.
+    `uses` is told of every key that proved a request. `sigv2` accepts AWS Signature Version 2, of labelled keys.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Authenticator:
         failed: FailedProofs | None = None,
         sessions: Sessions | None = None,
         uses: KeyUses | None = None,
+        sigv2: bool = False,
     ) -> None:
         self._keys = keys
         self._sessions = sessions
@@ -59,6 +65,11 @@ class Authenticator:
         self._limits = limits
         self._failed = failed or FailedProofs()
         self._sign_keys = SignKeys()
+        self.accepts_sigv2 = sigv2
+
+    def read_claim(self, request: Request, address: Address) -> Claim:
+        """The one signature of a request, if it is of a scheme that is accepted here. Raises COSError."""
+        return read_claim(request, sigv2_at=address if self.accepts_sigv2 else None)
 
     def authenticate(self, request: Request, level: Level, claim: Claim, *, now: float, client_address: str) -> Caller:
         """The caller a claim proves.
@@ -111,6 +122,8 @@ class Authenticator:
     def _admit(self, key: AccessKey, claim: Claim, *, now: float, client_address: str) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
+        if claim.scheme is Scheme.SIGV2:
+            _check_sigv2(key)
         session = key.session
         if self._uses is not None:
             self._uses.note(key.id if session is None else session.parent, now=now)
@@ -156,6 +169,12 @@ def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:
         raise COSError("AccessDenied", "The access key has expired.")
     if key.networks and not _inside(key, client_address):
         raise COSError("AccessDenied", "The access key may not be used from this network.")
+
+
+def _check_sigv2(key: AccessKey) -> None:
+    """Sessions are newer than any client that knows no better scheme."""
+    if key.session is not None or key.labels.get(SIGV2_LABEL) != SIGV2_ALLOWED:
+        raise COSError("AccessDenied", "The access key may not sign with AWS Signature Version 2.")
 
 
 def _inside(key: AccessKey, client_address: str) -> bool:

@@ -14,6 +14,7 @@ from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.forms import FormUpload
 from cos.operations import Operation
 from cos.request import Request
+from cos.signing import Scheme
 from cos.values import ObjectKey, VersionId
 from gateway.identifiers import new_decision_id
 from gateway.ports import BucketRecord
@@ -30,6 +31,8 @@ class Context:
     request: Request | None = None
     address: Address | None = None
     operation: Operation | None = None
+    scheme: Scheme | None = None
+    """How the request is signed, or claims to be."""
     caller: Caller | None = None
     call: Call | None = None
     bucket: BucketRecord | None = None
@@ -68,6 +71,8 @@ class Context:
     def described(self) -> dict[str, Any]:
         """What was asked and by whom, as audit fields. Both ends of a copy are named with what is done to them."""
         event: dict[str, Any] = {"request_id": self.request_id, "client": self.client_address}
+        if self.scheme is not None:
+            event["signature"] = str(self.scheme)
         if self.caller is not None:
             event["principal"] = self.caller.principal
             event["access_key_id"] = self.caller.access_key_id

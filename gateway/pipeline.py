@@ -23,7 +23,7 @@ from cos.errors import COSError
 from cos.operations import Body, find_operation
 from cos.request import Dialect, read_request
 from cos.rewrite import rewrite, with_content_md5, with_controls
-from cos.signing import read_claim, with_hoisted_headers
+from cos.signing import with_hoisted_headers
 from gateway.asked import recorded
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
@@ -112,7 +112,8 @@ class Pipeline:
         elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
             caller = context.caller = anybody
         else:
-            claim = read_claim(received)
+            claim = self._authenticator.read_claim(received, address)
+            context.scheme = claim.scheme
             caller = context.caller = self._authenticator.authenticate(
                 received, address.level, claim, now=now, client_address=exchange.client_address
             )

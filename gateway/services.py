@@ -141,7 +141,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         pipeline = Pipeline(
             domains=Domains(gateway=settings.data.domains),
             authenticator=Authenticator(
-                keys, limits=_window_limits(settings), sessions=sessions.opened, uses=sessions.uses
+                keys,
+                limits=_window_limits(settings),
+                sessions=sessions.opened,
+                uses=sessions.uses,
+                sigv2=settings.signature.sigv2,
             ),
             authorizer=Authorizer(
                 buckets,

@@ -211,6 +211,8 @@ class SignatureSettings(Group):
     """Longest validity of a signature in a header."""
     max_query_seconds: WholeSeconds = 604_800
     """Longest validity of a presigned URL."""
+    sigv2: bool = False
+    """Accept AWS Signature Version 2, of keys with the label `sigv2: allow` and no others."""
 
 
 class PolicySettings(Group):

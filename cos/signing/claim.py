@@ -18,6 +18,8 @@ class Scheme(StrEnum):
     """COS `q-sign-algorithm=sha1`."""
     SIGV4 = "sigv4"
     """AWS4-HMAC-SHA256."""
+    SIGV2 = "sigv2"
+    """AWS Signature Version 2, HMAC-SHA1."""
 
 
 class Carrier(StrEnum):
@@ -70,12 +72,24 @@ class SigV4Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class SigV2Terms:
+    """The bucket that the host names, which the signature covers with the path, and the third field as signed.
+
+    `date` is the Date header, empty beside x-amz-date; of a URL or a form the moment it expires.
+    """
+
+    bucket: str | None
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One signature as received.
 
     `window` is when it may be used: the intersection of sign time and key time; of SigV4 the moment and its
-    expiry, or for a SigV4 header the moment alone (`start == end`). `signed_headers` and `signed_parameters`
-    are the lower-case names in list order, percent-encoded in q-sign; `signed_parameters` None means all.
+    expiry, or for a SigV4 or SigV2 header the moment alone (`start == end`). A SigV2 URL says only its end.
+    `signed_headers` and `signed_parameters` are the lower-case names in list order, percent-encoded in q-sign;
+    `signed_parameters` None means all, and in SigV2 those that the scheme covers.
     """
 
     carrier: Carrier
@@ -84,12 +98,18 @@ class Claim:
     signed_headers: tuple[str, ...]
     signed_parameters: tuple[str, ...] | None
     signature: str = field(repr=False)
-    terms: QSignTerms | SigV4Terms
+    terms: QSignTerms | SigV4Terms | SigV2Terms
     security_token: str | None = field(default=None, repr=False)
 
     @property
     def scheme(self) -> Scheme:
-        return Scheme.Q_SIGN if isinstance(self.terms, QSignTerms) else Scheme.SIGV4
+        match self.terms:
+            case QSignTerms():
+                return Scheme.Q_SIGN
+            case SigV4Terms():
+                return Scheme.SIGV4
+            case SigV2Terms():
+                return Scheme.SIGV2
 
     @property
     def payload_sha256(self) -> str | None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 from cos.address import Level
 from cos.errors import COSError
 from cos.request import ECHOED_HEADERS, Request
+from cos.signing import sigv2
 from cos.signing.claim import Claim, Scheme
 from cos.signing.encoding import encode_name
+from cos.signing.hoisted import with_hoisted_headers
 from cos.signing.q_sign import CARRIER_PARAMETERS, TOKEN_NAME
 
 _CONTROL_PREFIXES = (b"x-cos-", b"x-ci-", b"x-amz-")
@@ -36,12 +38,25 @@ _UNSIGNED_PARAMETERS = frozenset({TOKEN_NAME})
 _UNSIGNED_SERVICE_PARAMETERS = frozenset({"marker", "max-keys", "tagkey", "tagvalue", "region", "create-time", "range"})
 """Python's list_buckets signs none of its query (vector py.svc.list_buckets). They only page and filter a list."""
 
+_UNSIGNED_SIGV2_PARAMETERS = frozenset(
+    {
+        "prefix", "delimiter", "encoding-type", "marker", "max-keys", "list-type", "continuation-token", "start-after",
+        "fetch-owner", "key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts",
+        "part-number-marker", "max-buckets", "bucket-region", "x-id",
+    }
+)  # fmt: skip
+"""What SigV2 does not sign and listings need. They page and filter a list whose bucket or upload is signed: policy
+judges the bucket, whatever the prefix. Everything else that the scheme leaves unsigned is refused."""
+
 
 def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
     """Refuse a request that carries more than its signature covers. `level` is what its address names.
 
     Raises COSError(AccessDenied), with the unsigned names in `<HeadersNotSigned>` or `<ParametersNotSigned>`.
     """
+    if claim.scheme is Scheme.SIGV2:
+        _check_sigv2(request)
+        return
     q_sign = claim.scheme is Scheme.Q_SIGN
     foreign = b"x-amz-" if q_sign else b"x-cos-"
     missing = []
@@ -76,6 +91,38 @@ def _check_parameters(request: Request, claim: Claim, level: Level) -> None:
             continue
         if encode_name(name.encode()) not in signed:
             missing.append(name)
+    if missing:
+        raise COSError(
+            "AccessDenied",
+            "There were query parameters present in the request which were not signed",
+            details=(("ParametersNotSigned", ", ".join(missing)),),
+        )
+
+
+def _check_sigv2(request: Request) -> None:
+    """What Signature Version 2 leaves out. Its bucket is signed, wherever it is named, and with it what host means.
+
+    Signed are the path, Content-Type, Content-MD5, every x-amz-* header, and the words in `sigv2.SIGNED_PARAMETERS`.
+    """
+    request = with_hoisted_headers(request)
+    headers = [
+        name
+        for name in request.headers.names()
+        if (name.startswith((b"x-cos-", b"x-ci-")) and name not in ECHOED_HEADERS) or name == b"pic-operations"
+    ]
+    if headers:
+        raise COSError(
+            "AccessDenied",
+            "There were headers present in the request which were not signed",
+            details=(("HeadersNotSigned", ", ".join(name.decode("latin-1") for name in headers)),),
+        )
+    reads = request.method in ("GET", "HEAD")
+    missing = [
+        name
+        for name, _ in request.target.query
+        if name not in sigv2.SIGNED_PARAMETERS | sigv2.CARRIER_PARAMETERS
+        and not (reads and name in _UNSIGNED_SIGV2_PARAMETERS)
+    ]
     if missing:
         raise COSError(
             "AccessDenied",

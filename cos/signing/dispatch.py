@@ -5,37 +5,45 @@ Source: threat model C3 (never header and query together, each field once).
 
 from __future__ import annotations
 
+from cos.address import Address
 from cos.errors import COSError
 from cos.request import Request
 from cos.rewrite import UpstreamRequest
-from cos.signing import q_sign, q_sign_claim, q_sign_make, sigv4, sigv4_claim, sigv4_make
+from cos.signing import q_sign, q_sign_claim, q_sign_make, sigv2, sigv2_claim, sigv4, sigv4_claim, sigv4_make
 from cos.signing.chunked import SIGNED_PREFIX, ChunkSignatures
-from cos.signing.claim import Claim, QSignTerms, Scheme, SigV4Terms
+from cos.signing.claim import Claim, QSignTerms, Scheme, SigV2Terms, SigV4Terms
 from cos.signing.sign_keys import SignKeys
 
 _Q_SIGN_PREFIX = "q-sign-algorithm="
 _SIGV4_PREFIX = f"{sigv4.ALGORITHM} "
+_SIGV2_PREFIX = f"{sigv2_claim.SCHEME} "
+_NOT_MADE = "expected a scheme that the gateway signs with; Signature Version 2 is only verified"
 
 
-def read_claim(request: Request) -> Claim:
+def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
     """The one signature of a request, read but not verified.
 
-    Raises COSError: AccessDenied when it is unsigned, signed twice or in a scheme not spoken here,
-    InvalidArgument or InvalidRequest when a field is malformed.
+    `sigv2_at` is what the request addresses where Signature Version 2 is accepted, None where it is not. Raises
+    COSError: AccessDenied when it is unsigned, signed twice or in a scheme not spoken here, InvalidArgument or
+    InvalidRequest when a field is malformed, InvalidRequest for Version 2 where it is not accepted.
     """
-    q_sign_query = sigv4_query = False
+    q_sign_query = sigv4_query = sigv2_query = False
     for name, _ in request.target.query:
         if name in q_sign.CARRIER_PARAMETERS:
             q_sign_query = True
         elif name in sigv4.CARRIER_PARAMETERS:
             sigv4_query = True
+        elif name in sigv2.CARRIER_PARAMETERS:
+            sigv2_query = True
     in_header = b"authorization" in request.headers
-    if in_header + q_sign_query + sigv4_query > 1:
+    if in_header + q_sign_query + sigv4_query + sigv2_query > 1:
         raise COSError("AccessDenied", "Expected one signature, in the header or in the query, got several.")
     if q_sign_query:
         return q_sign_claim.read_query_claim(request)
     if sigv4_query:
         return sigv4_claim.read_query_claim(request)
+    if sigv2_query:
+        return sigv2_claim.read_query_claim(request, _accepted(sigv2_at))
     if not in_header:
         raise COSError("AccessDenied", "Expected a signed request.")
     authorization = request.headers.text(b"authorization") or ""
@@ -43,7 +51,15 @@ def read_claim(request: Request) -> Claim:
         return q_sign_claim.read_header_claim(request, authorization)
     if authorization.startswith(_SIGV4_PREFIX):
         return sigv4_claim.read_header_claim(request, authorization)
+    if authorization.startswith(_SIGV2_PREFIX):
+        return sigv2_claim.read_header_claim(request, authorization, _accepted(sigv2_at))
     raise COSError("AccessDenied", f"Expected an Authorization of {_Q_SIGN_PREFIX}sha1 or {sigv4.ALGORITHM}.")
+
+
+def _accepted(sigv2_at: Address | None) -> Address:
+    if sigv2_at is None:
+        raise COSError("InvalidRequest", sigv2_claim.NOT_SUPPORTED)
+    return sigv2_at
 
 
 def verify(request: Request, claim: Claim, secret_key: str, *, sign_keys: SignKeys | None = None) -> None:
@@ -57,6 +73,8 @@ def verify(request: Request, claim: Claim, secret_key: str, *, sign_keys: SignKe
             q_sign.verify(request, claim, terms, secret_key, sign_keys)
         case SigV4Terms() as terms:
             sigv4.verify(request, claim, terms, secret_key, sign_keys)
+        case SigV2Terms() as terms:
+            sigv2.verify(request, claim, terms, secret_key)
 
 
 def read_chunk_signatures(
@@ -86,7 +104,8 @@ def sign(
 ) -> UpstreamRequest:
     """The request with its authorization headers, in place of any it had.
 
-    `now` is Unix seconds. `lifetime_seconds` matters to Q_SIGN, `region` to SIGV4.
+    `now` is Unix seconds. `lifetime_seconds` matters to Q_SIGN, `region` to SIGV4. Raises ValueError for SIGV2, which
+    is only ever read.
     """
     match scheme:
         case Scheme.Q_SIGN:
@@ -109,6 +128,8 @@ def sign(
                 region=region,
                 sign_keys=sign_keys,
             )
+        case Scheme.SIGV2:
+            raise ValueError(_NOT_MADE)
 
 
 def presign(
@@ -124,7 +145,7 @@ def presign(
 ) -> UpstreamRequest:
     """The request with its signature in the query: `http(s)://<host><target>` is the URL.
 
-    Whoever uses the URL must send `request.headers` with it. `region` matters to SIGV4.
+    Whoever uses the URL must send `request.headers` with it. `region` matters to SIGV4. Raises ValueError for SIGV2.
     """
     match scheme:
         case Scheme.Q_SIGN:
@@ -146,3 +167,5 @@ def presign(
                 lifetime_seconds=lifetime_seconds,
                 region=region,
             )
+        case Scheme.SIGV2:
+            raise ValueError(_NOT_MADE)

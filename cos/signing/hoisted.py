@@ -4,7 +4,10 @@ SigV4 covers the whole query, so such a parameter is as signed as a listed heade
 Here it becomes the header, before anything asks what the request wants, and is judged like one. The signature is
 verified over the request as received.
 
-Source: AWS SDK for JavaScript 3, `@smithy/signature-v4` (moveHeadersToQuery).
+Of a URL signed with Signature Version 2, Content-Type and Content-MD5 may be there as well: botocore puts them there,
+and the signature covers them like the headers they are.
+
+Source: AWS SDK for JavaScript 3, `@smithy/signature-v4` (moveHeadersToQuery); botocore `auth.py`, HmacV1QueryAuth.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from cos.errors import COSError
 from cos.headers import Headers
 from cos.request import Request
 from cos.signing.sigv4 import CARRIER_PARAMETERS, SIGNATURE_PARAMETER
+from cos.target import Parameter
 
+_SIGV2_KEY = "AWSAccessKeyId"
+_SIGV2_HEADERS = frozenset({"content-type", "content-md5"})
 _CARRIERS = frozenset(name.lower() for name in CARRIER_PARAMETERS)
 _HEADER_NAME = re.compile(r"x-amz-[a-z0-9-]{1,100}", re.ASCII)
 
@@ -28,24 +34,46 @@ def with_hoisted_headers(request: Request) -> Request:
     """
     target = request.target
     if target.value(SIGNATURE_PARAMETER) is None:
-        return request
+        return request if target.value(_SIGV2_KEY) is None else _with_sigv2_headers(request)
     hoisted = [
         parameter
         for parameter in target.query
         if parameter.name.lower().startswith("x-amz-") and parameter.name not in CARRIER_PARAMETERS
     ]
+    return _moved(request, hoisted)
+
+
+def _with_sigv2_headers(request: Request) -> Request:
+    hoisted = []
+    for parameter in request.target.query:
+        name = parameter.name.lower()
+        if name.startswith("x-amz-"):
+            hoisted.append(parameter)
+        elif name in _SIGV2_HEADERS:
+            # The client sends the header beside it; then they must say the same.
+            if request.headers.get(name.encode()) == parameter.value.encode("utf-8"):
+                request = _without(request, [parameter])
+            else:
+                hoisted.append(parameter)
+    return _moved(request, hoisted)
+
+
+def _moved(request: Request, hoisted: list[Parameter]) -> Request:
+    """The request with these parameters as headers. Raises COSError(InvalidArgument)."""
     if not hoisted:
         return request
     fields = []
     for name, value in hoisted:
         header = name.lower()
-        if header in _CARRIERS or _HEADER_NAME.fullmatch(header) is None or header.encode() in request.headers:
+        known = header in _SIGV2_HEADERS or _HEADER_NAME.fullmatch(header) is not None
+        if header in _CARRIERS or not known or header.encode() in request.headers:
             raise COSError("InvalidArgument", f"Expected {name[:60]!r} once, as a header or in the query.")
         if not value.isprintable():
             raise COSError("InvalidArgument", f"Expected {name[:60]!r} to be one line of text.")
         fields.append((header.encode("ascii"), value.encode("utf-8")))
-    return replace(
-        request,
-        target=replace(target, query=tuple(parameter for parameter in target.query if parameter not in hoisted)),
-        headers=Headers([*request.headers, *fields]),
-    )
+    return replace(_without(request, hoisted), headers=Headers([*request.headers, *fields]))
+
+
+def _without(request: Request, parameters: list[Parameter]) -> Request:
+    kept = tuple(parameter for parameter in request.target.query if parameter not in parameters)
+    return replace(request, target=replace(request.target, query=kept))

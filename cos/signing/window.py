@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cos.errors import COSError
-from cos.signing.claim import Carrier, Claim, QSignTerms, Scheme
+from cos.signing.claim import Carrier, Claim, QSignTerms, Scheme, Window
 
 EXPIRED_MESSAGE = "Request has expired"
 
@@ -37,16 +37,19 @@ def check_window(claim: Claim, *, now: int, limits: WindowLimits = DEFAULT_LIMIT
     Raises COSError(AccessDenied, RequestTimeTooSkewed).
     """
     start, end = claim.window
-    if claim.scheme is Scheme.SIGV4 and claim.carrier is Carrier.HEADER:
+    if claim.scheme is not Scheme.Q_SIGN and claim.carrier is Carrier.HEADER:
         if abs(now - start) > limits.skew_seconds:
             raise COSError("RequestTimeTooSkewed")
         return
+    if claim.scheme is Scheme.SIGV2:
+        # It says when it ends and not when it began: what is left of it must not be too long.
+        start = now
     if now > end:
         raise COSError("AccessDenied", EXPIRED_MESSAGE)
     if now < start - limits.skew_seconds:
         raise COSError("RequestTimeTooSkewed")
     # A sign key is good for its whole key time, so that is what must not be too long.
-    lifetime = claim.terms.key_window if isinstance(claim.terms, QSignTerms) else claim.window
+    lifetime = claim.terms.key_window if isinstance(claim.terms, QSignTerms) else Window(start, end)
     longest = limits.max_header_seconds if claim.carrier is Carrier.HEADER else limits.max_query_seconds
     if lifetime.end - lifetime.start > longest:
         raise COSError("AccessDenied", f"Expected a signature valid for at most {longest} seconds.")

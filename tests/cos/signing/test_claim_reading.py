@@ -146,7 +146,7 @@ _TOKEN = (b"x-cos-security-token", b"t")
 _REFUSED_PLACES = [
     pytest.param(request(), "AccessDenied", id="unsigned"),
     pytest.param(request(authorization=""), "AccessDenied", id="empty authorization"),
-    pytest.param(request(authorization="AWS alice:sig"), "AccessDenied", id="signature version 2"),
+    pytest.param(request(authorization="AWS alice:sig"), "InvalidRequest", id="signature version 2"),
     pytest.param(request(authorization="Bearer abc"), "AccessDenied", id="another scheme"),
     pytest.param(request(authorization="AWS4-ECDSA-P256-SHA256 x"), "AccessDenied", id="sigv4a"),
     pytest.param(request(authorization=SIGV4.lower(), headers=SIGV4_HEADERS), "AccessDenied", id="sigv4 lower-case"),
