@@ -21,6 +21,7 @@ from enum import Enum, auto
 
 from cos.errors import COSError
 from cos.signing.claim import SigV4Terms
+from cos.signing.keyed import KeyedDigest
 
 PAYLOAD_ALGORITHM = "AWS4-HMAC-SHA256-PAYLOAD"
 TRAILER_ALGORITHM = "AWS4-HMAC-SHA256-TRAILER"
@@ -37,9 +38,9 @@ _NOTHING = hashlib.sha256().hexdigest()
 
 
 class ChunkSignatures:
-    """The chain of signatures of one body. `key` is a started HMAC with the request's signing key."""
+    """The chain of signatures of one body. `key` is the request's signing key."""
 
-    def __init__(self, key: hmac.HMAC, terms: SigV4Terms, seed_signature: str) -> None:
+    def __init__(self, key: KeyedDigest, terms: SigV4Terms, seed_signature: str) -> None:
         self._key = key
         self._scope = f"{terms.moment}\n{terms.scope}"
         self._previous = seed_signature
@@ -54,9 +55,7 @@ class ChunkSignatures:
         return self._advance(f"{TRAILER_ALGORITHM}\n{self._scope}\n{self._previous}\n{digest}")
 
     def _advance(self, text: str) -> str:
-        computed = self._key.copy()
-        computed.update(text.encode())
-        self._previous = computed.hexdigest()
+        self._previous = self._key.sign(text)
         return self._previous
 
     def __repr__(self) -> str:

@@ -8,11 +8,13 @@ Source: COS API, "Request Signature" (436/7778); RFC 3986 §2.3; reference page 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from cos.target import percent_decode
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_UNRESERVED_AND_LF = _UNRESERVED + b"\n"
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
 _PERCENT = 0x25
 _MAX_REPLACED = 12
@@ -23,9 +25,25 @@ _ENCODED_PATH = tuple("/" if byte == 0x2F else text for byte, text in enumerate(
 def encode_value(raw: bytes) -> str:
     """`a b/中` → `a%20b%2F%E4%B8%AD`."""
     reserved = raw.translate(None, _UNRESERVED)
+    return _encode(raw, set(reserved)) if reserved else raw.decode("ascii")
+
+
+def encode_values(values: Sequence[bytes]) -> list[str]:
+    """`encode_value` of each, at once: the values of one request need the same few bytes encoded."""
+    joined = b"\n".join(values)
+    if not joined or joined.count(b"\n") != len(values) - 1:
+        return [encode_value(value) for value in values]
+    reserved = joined.translate(None, _UNRESERVED_AND_LF)
     if not reserved:
-        return raw.decode("ascii")
+        return joined.decode("ascii").split("\n")
     distinct = set(reserved)
+    if len(distinct) > _MAX_REPLACED:
+        return [encode_value(value) for value in values]
+    return _encode(joined, distinct).split("\n")
+
+
+def _encode(raw: bytes, distinct: set[int]) -> str:
+    """`raw` with the bytes in `distinct` encoded; LF stays where it is not among them."""
     if len(distinct) > _MAX_REPLACED:
         return "".join([_ENCODED[byte] for byte in raw])
     text = raw.decode("latin-1")

@@ -16,12 +16,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from cos.errors import COSError
+from cos.headers import FieldNames
 from cos.request import Request
 from cos.signing.claim import Claim, QSignTerms
-from cos.signing.encoding import decode_name, encode_name, encode_value
+from cos.signing.encoding import decode_name, encode_name, encode_value, encode_values
 from cos.signing.hosts import host_readings
+from cos.signing.keyed import Digest, KeyedDigest
 from cos.signing.sign_keys import SignKeys
 from cos.target import Parameter
 
@@ -76,9 +79,9 @@ def http_parameters(listed: Sequence[str], query: Iterable[Parameter]) -> str:
     return _pairs(listed, values)
 
 
-def http_pairs(fields: Sequence[tuple[str, bytes]]) -> str:
-    """The same of canonical names and raw values that are sorted and all listed: what the maker of a signature has."""
-    return "&".join([f"{name}={encode_value(value)}" for name, value in fields])
+def http_pairs(names: Sequence[str], values: Sequence[bytes]) -> str:
+    """The same of canonical names in list order, each with its raw value."""
+    return "&".join(map("=".join, zip(names, encode_values(values), strict=True)))
 
 
 def http_headers(listed: Sequence[str], headers: Mapping[str, Sequence[bytes]]) -> str:
@@ -105,10 +108,10 @@ def signature(key: str, text: str) -> str:
     return hmac.digest(key.encode(), text.encode(), "sha1").hex()
 
 
-def started_key(secret_key: str, key_time: str, sign_keys: SignKeys | None) -> hmac.HMAC:
-    """The HMAC that signs a string to sign, keyed and waiting; copy it, never update it."""
+def started_key(secret_key: str, key_time: str, sign_keys: SignKeys | None) -> KeyedDigest:
+    """What signs a string to sign."""
     held = sign_keys.find(secret_key, key_time) if sign_keys is not None else None
-    return held if held is not None else hmac.new(sign_key(secret_key, key_time).encode(), digestmod="sha1")
+    return held if held is not None else KeyedDigest(sign_key(secret_key, key_time).encode(), Digest.SHA1)
 
 
 def post_object_string_to_sign(policy: bytes) -> str:
@@ -130,25 +133,17 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
     The host matches as received or without its port. Raises COSError(SignatureDoesNotMatch, AccessDenied).
     """
     key = started_key(secret_key, terms.key_time, sign_keys)
-    parameters = http_parameters(claim.signed_parameters or (), request.target.query)
-    headers: dict[str, Sequence[bytes]] = {
-        name: request.headers.get_all(decode_name(name)) for name in claim.signed_headers
-    }
+    parameters = _signed_parameters(claim.signed_parameters or (), request)
     claimed = claim.signature.encode()
     for host in host_readings(request):
-        if "host" in headers:
-            headers["host"] = (host,)
-        http_text = http_string(
-            request.method, request.target.path, parameters, http_headers(claim.signed_headers, headers)
-        )
+        headers = _signed_headers(claim.signed_headers, request, host)
+        http_text = http_string(request.method, request.target.path, parameters, headers)
         to_sign = string_to_sign(terms.sign_time, http_text)
-        computed = key.copy()
-        computed.update(to_sign.encode())
-        if hmac.compare_digest(computed.hexdigest().encode(), claimed):
+        if hmac.compare_digest(key.sign(to_sign).encode(), claimed):
             if sign_keys is not None:
                 sign_keys.keep(secret_key, terms.key_time, key)
             return
-        if "host" not in headers:
+        if "host" not in claim.signed_headers:
             break
     raise COSError(
         "SignatureDoesNotMatch",
@@ -156,15 +151,46 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
     )
 
 
+def _signed_parameters(listed: tuple[str, ...], request: Request) -> str:
+    query = request.target.query
+    places = _places_of_parameters(listed, request.target.names())
+    if places is None:
+        return http_parameters(listed, query)
+    return http_pairs(listed, [query[place].value.encode() for place in places])
+
+
+def _signed_headers(listed: tuple[str, ...], request: Request, host: bytes) -> str:
+    """`host` stands for the value of that field: one of the readings of it."""
+    fields = request.headers.fields
+    places = _places_of_headers(listed, request.headers.known)
+    if places is not None:
+        return http_pairs(listed, [host if place < 0 else fields[place][1] for place in places])
+    headers: dict[str, Sequence[bytes]] = {name: request.headers.get_all(decode_name(name)) for name in listed}
+    if "host" in headers:
+        headers["host"] = (host,)
+    return http_headers(listed, headers)
+
+
+@lru_cache(maxsize=256)
+def _places_of_parameters(listed: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Where in the query each listed parameter is; None unless every one is there once, is listed once and is plain."""
+    canonical = [encode_name(name.encode()) for name in names]
+    if len(set(listed)) != len(listed) or TOKEN_NAME in listed or not CARRIER_PARAMETERS.isdisjoint(listed):
+        return None
+    return tuple(map(canonical.index, listed)) if all(canonical.count(name) == 1 for name in listed) else None
+
+
+@lru_cache(maxsize=256)
+def _places_of_headers(listed: tuple[str, ...], known: FieldNames) -> tuple[int, ...] | None:
+    """The same of header fields; -1 stands for the host."""
+    names = [decode_name(name) for name in listed]
+    if len(set(names)) != len(names) or any(known.names.count(name) != 1 for name in names):
+        return None
+    return tuple(-1 if name == b"host" else known.names.index(name) for name in names)
+
+
 def _pairs(listed: Sequence[str], values: Mapping[str, Sequence[bytes]]) -> str:
     """`name=value` for every listed name, joined by `&`."""
-    try:
-        # As nearly always: every name once, with one value.
-        single = [f"{name}={encode_value(value)}" for name in listed for (value,) in (values[name],)]
-        if len(set(listed)) == len(listed):
-            return "&".join(single)
-    except (KeyError, ValueError):
-        pass
     pairs = []
     names = listed
     if len(set(listed)) != len(listed):

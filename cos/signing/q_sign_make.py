@@ -8,7 +8,9 @@ Source: reference page §1.2, §1.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
@@ -89,7 +91,7 @@ def presign(
 
 def _signature_fields(
     request: UpstreamRequest,
-    fields: Iterable[tuple[bytes, bytes]],
+    fields: Sequence[tuple[bytes, bytes]],
     secret_id: str,
     secret_key: str,
     now: int,
@@ -98,19 +100,15 @@ def _signature_fields(
 ) -> tuple[tuple[str, str], ...]:
     """The seven fields of an Authorization over the request with these header fields, in the documented order."""
     window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
-    headers = [("host", request.host.encode())]
-    for name, value in fields:
-        if name in SIGNED_HEADERS or name.startswith(SIGNED_PREFIXES):
-            # The receiver sees the value without surrounding white space.
-            headers.append((encode_name(name), value.strip(b" \t")))
-    headers.sort()
-    parameters = sorted([(encode_name(name.encode()), value.encode()) for name, value in request.query])
+    headers = _cover_headers([(b"host", request.host.encode()), *fields])
+    parameters = _cover_parameters(request.query)
     http_text = q_sign.http_string(
-        request.method, request.path, q_sign.http_pairs(parameters), q_sign.http_pairs(headers)
+        request.method,
+        request.path,
+        q_sign.http_pairs(parameters.names, parameters.values),
+        q_sign.http_pairs(headers.names, headers.values),
     )
     key = q_sign.started_key(secret_key, window, sign_keys)
-    computed = key.copy()
-    computed.update(q_sign.string_to_sign(window, http_text).encode())
     if sign_keys is not None:
         sign_keys.keep(secret_key, window, key)
     return (
@@ -118,7 +116,69 @@ def _signature_fields(
         ("q-ak", secret_id),
         ("q-sign-time", window),
         ("q-key-time", window),
-        ("q-header-list", ";".join([name for name, _ in headers])),
-        ("q-url-param-list", ";".join([name for name, _ in parameters])),
-        ("q-signature", computed.hexdigest()),
+        ("q-header-list", headers.listed),
+        ("q-url-param-list", parameters.listed),
+        ("q-signature", key.sign(q_sign.string_to_sign(window, http_text))),
     )
+
+
+class _Covered(NamedTuple):
+    """What a signature covers: canonical names and raw values in the order they are listed, and the list itself."""
+
+    names: Sequence[str]
+    values: Sequence[bytes]
+    listed: str
+
+
+class _Order(NamedTuple):
+    """The covered ones of some fields or parameters, sorted: their canonical names, their places, and the list."""
+
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    listed: str
+
+
+def _cover_headers(fields: Sequence[tuple[bytes, bytes]]) -> _Covered:
+    # The receiver sees a value without surrounding white space.
+    names = tuple([name for name, _ in fields])
+    order = _order_headers(names)
+    if order is not None:
+        return _Covered(order.names, [fields[place][1].strip(b" \t") for place in order.places], order.listed)
+    return _sorted([(encode_name(name), value.strip(b" \t")) for name, value in fields if _is_covered(name)])
+
+
+def _cover_parameters(query: Sequence[Parameter]) -> _Covered:
+    order = _order_parameters(tuple([name for name, _ in query]))
+    if order is not None:
+        return _Covered(order.names, [query[place].value.encode() for place in order.places], order.listed)
+    return _sorted([(encode_name(name.encode()), value.encode()) for name, value in query])
+
+
+def _sorted(pairs: list[tuple[str, bytes]]) -> _Covered:
+    """With repeated names: their values are sorted too."""
+    pairs.sort()
+    names = [name for name, _ in pairs]
+    return _Covered(names, [value for _, value in pairs], ";".join(names))
+
+
+@lru_cache(maxsize=256)
+def _order_headers(names: tuple[bytes, ...]) -> _Order | None:
+    """The order of fields by their names alone; None when a name is repeated."""
+    return _order([(encode_name(name), place) for place, name in enumerate(names) if _is_covered(name)])
+
+
+@lru_cache(maxsize=256)
+def _order_parameters(names: tuple[str, ...]) -> _Order | None:
+    return _order([(encode_name(name.encode()), place) for place, name in enumerate(names)])
+
+
+def _order(places: list[tuple[str, int]]) -> _Order | None:
+    places.sort()
+    names = tuple([name for name, _ in places])
+    if len(set(names)) != len(names):
+        return None
+    return _Order(names, tuple([place for _, place in places]), ";".join(names))
+
+
+def _is_covered(name: bytes) -> bool:
+    return name == b"host" or name in SIGNED_HEADERS or name.startswith(SIGNED_PREFIXES)

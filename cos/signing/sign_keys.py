@@ -7,13 +7,13 @@ the key snapshot does, and is keyed by them: a rotated secret never meets a key 
 
 from __future__ import annotations
 
-import hmac
+from cos.signing.keyed import KeyedDigest
 
 MAX_SIGN_KEYS = 1024
 
 
 class SignKeys:
-    """A bounded cache of started HMACs, oldest out first. Not for use by several threads at once.
+    """A bounded cache of signing keys, oldest out first. Not for use by several threads at once.
 
     Only proven keys should be kept (`keep`): otherwise anyone could flush the cache by inventing windows.
     """
@@ -23,14 +23,14 @@ class SignKeys:
     def __init__(self, max_entries: int = MAX_SIGN_KEYS) -> None:
         if max_entries < 1:
             raise ValueError(f"expected at least one entry, got {max_entries}")
-        self._held: dict[tuple[str, str], hmac.HMAC] = {}
+        self._held: dict[tuple[str, str], KeyedDigest] = {}
         self._max_entries = max_entries
 
-    def find(self, secret_key: str, purpose: str) -> hmac.HMAC | None:
-        """The started HMAC for a secret and a key time or scope. Copy it, never update it."""
+    def find(self, secret_key: str, purpose: str) -> KeyedDigest | None:
+        """The signing key for a secret and a key time or scope, if it is held."""
         return self._held.get((secret_key, purpose))
 
-    def keep(self, secret_key: str, purpose: str, started: hmac.HMAC) -> None:
+    def keep(self, secret_key: str, purpose: str, started: KeyedDigest) -> None:
         """Remember a key that has just proved right."""
         held = self._held
         if (secret_key, purpose) in held:

@@ -24,6 +24,7 @@ from cos.request import Request
 from cos.signing.claim import Claim, Scope, SigV4Terms
 from cos.signing.encoding import encode_path, encode_value
 from cos.signing.hosts import host_readings
+from cos.signing.keyed import Digest, KeyedDigest
 from cos.signing.sign_keys import SignKeys
 from cos.target import Parameter, Target, percent_decode
 
@@ -110,10 +111,10 @@ def signature(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-def started_key(secret_key: str, scope: Scope, sign_keys: SignKeys | None) -> hmac.HMAC:
-    """The HMAC that signs a string to sign, keyed and waiting; copy it, never update it."""
+def started_key(secret_key: str, scope: Scope, sign_keys: SignKeys | None) -> KeyedDigest:
+    """What signs a string to sign."""
     held = sign_keys.find(secret_key, str(scope)) if sign_keys is not None else None
-    return held if held is not None else hmac.new(signing_key(secret_key, scope), digestmod="sha256")
+    return held if held is not None else KeyedDigest(signing_key(secret_key, scope), Digest.SHA256)
 
 
 # --- verification -------------------------------------------------------------------------------------------
@@ -136,9 +137,7 @@ def verify(request: Request, claim: Claim, terms: SigV4Terms, secret_key: str, s
         for uri in _uri_readings(request.target):
             canonical = canonical_request(request.method, uri, query, header_lines, listed, terms.payload)
             to_sign = string_to_sign(terms.moment, terms.scope, canonical)
-            computed = key.copy()
-            computed.update(to_sign.encode())
-            if hmac.compare_digest(computed.hexdigest().encode(), claimed):
+            if hmac.compare_digest(key.sign(to_sign).encode(), claimed):
                 if sign_keys is not None:
                     sign_keys.keep(secret_key, str(terms.scope), key)
                 return

@@ -129,8 +129,6 @@ def _signature(
         payload,
     )
     key = sigv4.started_key(secret_key, scope, sign_keys)
-    computed = key.copy()
-    computed.update(sigv4.string_to_sign(moment, scope, canonical).encode())
     if sign_keys is not None:
         sign_keys.keep(secret_key, str(scope), key)
-    return computed.hexdigest()
+    return key.sign(sigv4.string_to_sign(moment, scope, canonical))

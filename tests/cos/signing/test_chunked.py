@@ -5,7 +5,6 @@ Source of the examples: AWS, S3 API, "Transferring Payload in Multiple Chunks" a
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,7 @@ from cos.errors import COSError
 from cos.signing import sigv4
 from cos.signing.chunked import MAX_TRAILER_BYTES, ChunkDecoder, ChunkSignatures
 from cos.signing.claim import Scope, SigV4Terms
+from cos.signing.keyed import Digest, KeyedDigest
 from tests.support.aws_chunked import ChunkSigner, encode
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -48,7 +48,7 @@ def decoder(
     signatures = None
     if seed is not None:
         terms = SigV4Terms(MOMENT, Scope("20130524", "us-east-1", "s3"), "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-        key = hmac.new(sigv4.signing_key(SECRET, terms.scope), digestmod="sha256")
+        key = KeyedDigest(sigv4.signing_key(SECRET, terms.scope), Digest.SHA256)
         signatures = ChunkSignatures(key, terms, seed)
     return ChunkDecoder(signatures=signatures, trailer_names=trailer, content_bytes=content_bytes)
 

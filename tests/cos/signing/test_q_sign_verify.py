@@ -11,6 +11,7 @@ from cos.errors import COSError
 from cos.request import Request, read_request
 from cos.signing import SignKeys, q_sign, read_claim, verify
 from cos.signing.encoding import encode_name, encode_path, encode_value
+from cos.signing.keyed import Digest, KeyedDigest
 from cos.target import Parameter
 
 SECRET = "ExampleSecretKey/with+chars=0001"
@@ -174,7 +175,7 @@ def test_a_signature_that_fails_leaves_no_sign_key_behind() -> None:
 def test_held_sign_keys_are_bounded_and_never_shown() -> None:
     keys = SignKeys(max_entries=2)
     for number in range(3):
-        keys.keep("secret", str(number), hmac.new(b"k", digestmod="sha1"))
+        keys.keep("secret", str(number), KeyedDigest(b"k", Digest.SHA1))
     assert len(keys) == 2
     assert keys.find("secret", "0") is None
     assert keys.find("secret", "2") is not None
