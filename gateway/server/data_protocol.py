@@ -28,7 +28,7 @@ from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 from cos.target import MAX_TARGET_BYTES
 from gateway.server.connections import Admission, Connections
 from gateway.server.request_scope import check_framing, fill_scope
-from gateway.server.responses import Flow, GentleTransport, ResponseCycle, render_refusal
+from gateway.server.responses import NO_TUNNEL, Flow, GentleTransport, ResponseCycle, render_refusal
 
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""
@@ -38,11 +38,6 @@ TURN_AWAY_SECONDS = 1.0
 """How long a connection too many may take to say anything, to be told SlowDown."""
 WATCH_SECONDS = 1.0
 """How often a client that is not read from is looked at: has it gone?"""
-NO_TUNNEL = (
-    "The gateway does not tunnel (CONNECT): use the http scheme with it as the proxy, or make it the endpoint; "
-    "see docs/tls.md"
-)
-"""A tunnel would carry what cannot be judged. Most clients show their user this text and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ from gateway.errors import error_body, error_headers
 from gateway.exchange import http_date
 from gateway.identifiers import new_request_id
 
+NO_TUNNEL = (
+    "The gateway does not tunnel (CONNECT): use the http scheme with it as the proxy, or make it the endpoint; "
+    "see docs/tls.md"
+)
+"""A tunnel would carry what cannot be judged. Most clients show their user this text and nothing else."""
+
 _NOT_IN_NAMES = re.compile(rb'[\x00-\x20\x7f()<>@,;:\\\[\]={}"]')
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
