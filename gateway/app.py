@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin.api import api_app
 from gateway.admin.app import admin_app
+from gateway.admin.crew import Alone, Crew
 from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
@@ -78,49 +79,78 @@ class Gateway:
         return f"http://{_authority(self.sts_host, self.sts_port)}" if self.sts_port is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The sockets of the ports, bound and listening. None: the port is another process's, or there is none."""
+
+    data: socket.socket
+    admin: socket.socket | None
+    sts: socket.socket | None
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[Listening]:
+    """Take the ports of the settings while the context lasts. Raises PortTaken, and OSError for a wrong address."""
+    with ExitStack() as stack:
+        data = stack.enter_context(closing(bind(settings.data.host, settings.data.port)))
+        admin = stack.enter_context(closing(bind(settings.admin.host, settings.admin.port)))
+        sts = None
+        if settings.sts.port is not None:
+            sts = stack.enter_context(closing(bind(settings.sts.host, settings.sts.port)))
+        yield Listening(data, admin, sts)
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """Start the ports; on leaving, stop accepting, let requests in flight finish, and close everything.
 
     Raises PortTaken, PortError and what `open_services` raises; then nothing has been started.
     """
-    async with AsyncExitStack() as stack:
-        data_socket = stack.enter_context(closing(bind(settings.data.host, settings.data.port)))
-        admin_socket = stack.enter_context(closing(bind(settings.admin.host, settings.admin.port)))
-        sts_socket = None
-        if settings.sts.port is not None:
-            sts_socket = stack.enter_context(closing(bind(settings.sts.host, settings.sts.port)))
-        services = await stack.enter_async_context(open_services(settings))
-        data = Server(_data_config(settings, services))
-        admin = Server(_admin_config(services))
-        tasks = [
-            asyncio.create_task(data.serve(sockets=listeners(data_socket))),
-            asyncio.create_task(admin.serve(sockets=[admin_socket])),
-        ]
-        servers = [data, admin]
-        if sts_socket is not None:
-            sts = Server(_sts_config(settings, services))
-            servers.append(sts)
-            tasks.append(asyncio.create_task(sts.serve(sockets=[sts_socket])))
-        try:
-            await _started(servers, tasks)
-            services.accepting = True
+    with listening(settings) as sockets:
+        async with serving(settings, sockets) as services:
             yield Gateway(
                 services=services,
                 data_host=settings.data.host,
-                data_port=_port(data_socket),
+                data_port=port_of(sockets.data),
                 admin_host=settings.admin.host,
-                admin_port=_port(admin_socket),
+                admin_port=port_of(sockets.admin) if sockets.admin is not None else 0,
                 sts_host=settings.sts.host,
-                sts_port=_port(sts_socket) if sts_socket is not None else None,
+                sts_port=port_of(sockets.sts) if sockets.sts is not None else None,
             )
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, sockets: Listening, crew_of: Callable[[Services], Crew] = Alone
+) -> AsyncIterator[Services]:
+    """Serve on sockets that are listening; they are closed when it ends. `crew_of` tells who else is the gateway.
+
+    On leaving, stop accepting, let requests in flight finish, and close everything. Raises what `open_services` raises.
+    """
+    async with open_services(settings) as services:
+        data = Server(_data_config(settings, services))
+        servers, tasks = [data], [asyncio.create_task(data.serve(sockets=listeners(sockets.data)))]
+        if sockets.sts is not None:
+            sts = Server(_sts_config(settings, services))
+            servers.append(sts)
+            tasks.append(asyncio.create_task(sts.serve(sockets=[sockets.sts])))
+        answering = list(servers)
+        if sockets.admin is not None:
+            admin = Server(_admin_config(services, crew_of(services)))
+            servers.append(admin)
+            tasks.append(asyncio.create_task(admin.serve(sockets=[sockets.admin])))
+        try:
+            await _started(servers, tasks)
+            services.accepting = True
+            yield services
         finally:
             # Not ready first, so that a load balancer stops sending; the admin port closes last.
             services.accepting = False
+            for server in answering:
+                server.should_exit = True
+            await asyncio.wait(tasks[: len(answering)])
             for server in servers:
-                server.should_exit = server is not admin
-            await asyncio.wait([task for task, server in zip(tasks, servers, strict=True) if server is not admin])
-            admin.should_exit = True
+                server.should_exit = True
             await asyncio.wait(tasks)
 
 
@@ -187,9 +217,9 @@ def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
     )
 
 
-def _admin_config(services: Services) -> uvicorn.Config:
+def _admin_config(services: Services, crew: Crew) -> uvicorn.Config:
     return uvicorn.Config(
-        admin_app(checks=services.checks, registry=services.telemetry.registry, api=api_app(services)),
+        admin_app(crew=crew, api=api_app(services, crew)),
         loop="none",
         lifespan="off",
         ws="none",
@@ -210,7 +240,8 @@ async def _started(servers: list[Server], tasks: list[asyncio.Task[None]]) -> No
         await asyncio.sleep(0.005)
 
 
-def _port(listener: socket.socket) -> int:
+def port_of(listener: socket.socket) -> int:
+    """The port a socket listens on."""
     return int(listener.getsockname()[1])
 
 

@@ -19,6 +19,7 @@ from gateway.admin.admin_tokens import admin_token_operations
 from gateway.admin.audit import audit_operations
 from gateway.admin.buckets import bucket_operations
 from gateway.admin.credentials import credential_operations
+from gateway.admin.crew import Crew
 from gateway.admin.endpoint import Endpoint, finished
 from gateway.admin.openapi import openapi_document
 from gateway.admin.operations import Operation
@@ -32,7 +33,7 @@ from gateway.settings import Environment
 DOCUMENT_PATH = "/openapi.json"
 
 
-def operations(services: Services) -> list[Operation[Any, Any]]:
+def operations(services: Services, crew: Crew) -> list[Operation[Any, Any]]:
     """Every operation there is."""
     buckets = bucket_records(services.settings)
     regions = {record.name: record.region for record in buckets}
@@ -45,15 +46,15 @@ def operations(services: Services) -> list[Operation[Any, Any]]:
             production=services.settings.environment is Environment.PRODUCTION,
         ),
         *session_operations(services.administration.sessions),
-        *policy_operations(services.policies, services.audit, regions),
+        *policy_operations(services.policies, services.audit, regions, crew.follow_reload),
         *bucket_operations(services.buckets.records),
         *audit_operations(services.audit.path),
     ]
 
 
-def api_app(services: Services) -> Starlette:
+def api_app(services: Services, crew: Crew) -> Starlette:
     """The API as an application of its own, to be mounted at `/api/v1`."""
-    table = operations(services)
+    table = operations(services, crew)
     endpoint = Endpoint(services.administration.tokens, services.audit, hosts=services.settings.admin.hosts)
     document = json.dumps(openapi_document(table)).encode("utf-8")
 

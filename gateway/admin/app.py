@@ -10,26 +10,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from gateway.readiness import Check
+from gateway.admin.crew import Crew
 
 
-def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry, api: ASGIApp) -> Starlette:
-    """The admin port's application, `api` mounted at `/api/v1`. `checks` is asked at each `/readyz`; it does no I/O."""
+def admin_app(*, crew: Crew, api: ASGIApp) -> Starlette:
+    """The admin port's application, `api` mounted at `/api/v1`."""
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(request: Request) -> Response:
-        current = checks()
+        current = await crew.checks()
         ready = all(check.ready for check in current)
         status = 200 if ready else 503
         if "verbose" not in request.query_params:
@@ -38,7 +36,7 @@ def admin_app(*, checks: Callable[[], list[Check]], registry: CollectorRegistry,
         return JSONResponse({"ready": ready, "checks": described}, status_code=status)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(await crew.metrics(), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[

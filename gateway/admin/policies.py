@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cos.values import Bucket, Region
@@ -40,10 +41,17 @@ class PoliciesView(View):
 class PolicyHandlers:
     """What the operations do."""
 
-    def __init__(self, policies: PolicyFiles, audit: AuditLog, regions: dict[Bucket, Region]) -> None:
+    def __init__(
+        self,
+        policies: PolicyFiles,
+        audit: AuditLog,
+        regions: dict[Bucket, Region],
+        reloaded: Callable[[], Awaitable[None]],
+    ) -> None:
         self._policies = policies
         self._audit = audit
         self._regions = regions
+        self._reloaded = reloaded
 
     async def show(self, _: Call[NoQuery, NoBody]) -> Reply:
         """The active set."""
@@ -62,7 +70,9 @@ class PolicyHandlers:
                 checked = await self._policies.check()
                 before, after = _described(self._policies.active), _described(checked)
                 return Reply(200, WouldChange(before=before, after=after))
-            return Reply(200, self._view(await self._policies.reload("admin", before=record)))
+            fresh = await self._policies.reload("admin", before=record)
+            await self._reloaded()
+            return Reply(200, self._view(fresh))
         except PolicyErrors as wrong:
             errors = [_field_error(error) for error in wrong.errors]
             detail = "The documents on disk are refused; those that were active stay."
@@ -86,10 +96,13 @@ class PolicyHandlers:
 
 
 def policy_operations(
-    policies: PolicyFiles, audit: AuditLog, regions: dict[Bucket, Region]
+    policies: PolicyFiles,
+    audit: AuditLog,
+    regions: dict[Bucket, Region],
+    reloaded: Callable[[], Awaitable[None]],
 ) -> list[Operation[Any, Any]]:
-    """The rows of the table. `regions` are those of the registered buckets."""
-    handlers = PolicyHandlers(policies, audit, regions)
+    """The rows of the table. `regions` are those of the registered buckets; `reloaded` is called after a reload."""
+    handlers = PolicyHandlers(policies, audit, regions, reloaded)
     return [
         Operation(
             method="GET", path="/policies", name="showPolicies", summary="The documents that decide now.",

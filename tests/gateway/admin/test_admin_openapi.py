@@ -52,7 +52,10 @@ def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
 
 
 def test_every_route_is_described_and_nothing_else(admin: Admin, document: dict[str, Any]) -> None:
-    table = {(operation.method.lower(), operation.path) for operation in operations(admin.gateway.services, Alone(admin.gateway.services))}
+    table = {
+        (operation.method.lower(), operation.path)
+        for operation in operations(admin.gateway.services, Alone(admin.gateway.services))
+    }
     assert {(method, path) for method, path, _ in described_operations(document)} == table
     assert len(table) > 15
 
