@@ -107,7 +107,7 @@ class Pipeline:
         # 5  … and is proved, or nothing further happens.
         if operation.body is Body.FORM:
             caller, form = await admit_form(exchange, request, address, self._authenticator, now=now)
-            context.caller, context.form = caller, form
+            context.caller, context.form, context.scheme = caller, form, form.scheme
             request, address = context.request, context.address = form.request, form.address
         elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
             caller = context.caller = anybody

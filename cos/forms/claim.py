@@ -1,8 +1,9 @@
 """Who signed a form: the claim its fields make, and the proof of it.
 
-COS signs the SHA-1 of the policy's text, S3 the policy in base64 as it was sent.
+COS signs the SHA-1 of the policy's text, S3 the policy in base64 as it was sent; its older Signature Version 2 is the
+fields AWSAccessKeyId and signature.
 
-Source: COS API, "POST Object" (436/14690); AWS, S3 API, "Browser-Based Uploads"; reference page §1.6.
+Source: COS API, "POST Object" (436/14690); AWS, S3 API, "Browser-Based Uploads" of both versions; reference page §1.6.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from cos.errors import COSError
 from cos.forms.form import Form
 from cos.forms.policy import FormPolicy, parse_form_policy
-from cos.signing import q_sign, sigv4
-from cos.signing.claim import Carrier, Claim, QSignTerms, SigV4Terms, Window
+from cos.signing import q_sign, sigv2, sigv4
+from cos.signing.claim import Carrier, Claim, QSignTerms, SigV2Terms, SigV4Terms, Window
 from cos.signing.q_sign_claim import ACCESS_KEY_ID, read_window
+from cos.signing.sigv2_claim import NOT_SUPPORTED, check_credential
 from cos.signing.sigv4_claim import MAX_EXPIRES_SECONDS, read_credential, read_moment
 
 _SIGNATURE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -33,18 +35,25 @@ class FormClaim:
     signed: bytes = field(repr=False)
 
 
-def read_form_claim(form: Form) -> FormClaim:
-    """The one signature of a form, read but not proved. Raises COSError(AccessDenied, InvalidArgument, ...)."""
+def read_form_claim(form: Form, *, accepts_sigv2: bool = False) -> FormClaim:
+    """The one signature of a form, read but not proved; `accepts_sigv2` tells whether it may be of Version 2.
+
+    Raises COSError(AccessDenied, InvalidArgument, InvalidRequest, InvalidPolicyDocument).
+    """
     encoded = form.text("policy")
-    cos, s3 = form.text("q-signature") is not None, form.text("x-amz-signature") is not None
-    if encoded is None or cos == s3:
+    signatures = [name for name in ("q-signature", "x-amz-signature", "signature") if form.text(name) is not None]
+    if encoded is None or len(signatures) != 1:
         raise COSError("AccessDenied", "Expected a form with a policy and one signature.")
     try:
         policy = base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
         raise COSError("InvalidPolicyDocument", "Invalid Policy: expected base64.") from None
-    if cos:
+    if signatures == ["q-signature"]:
         return FormClaim(_read_q_sign(form), policy, policy)
+    if signatures == ["signature"]:
+        if not accepts_sigv2:
+            raise COSError("InvalidRequest", NOT_SUPPORTED)
+        return FormClaim(_read_sigv2(form, parse_form_policy(policy)), policy, encoded.encode())
     return FormClaim(_read_sigv4(form, parse_form_policy(policy)), policy, encoded.encode())
 
 
@@ -58,6 +67,9 @@ def verify_form(form_claim: FormClaim, secret_key: str) -> None:
         case SigV4Terms():
             to_sign = form_claim.signed.decode("ascii")
             computed = sigv4.signature(sigv4.signing_key(secret_key, terms.scope), to_sign)
+        case SigV2Terms():
+            to_sign = form_claim.signed.decode("ascii")
+            computed = sigv2.signature(secret_key, form_claim.signed)
     if not hmac.compare_digest(computed, form_claim.claim.signature):
         raise COSError("SignatureDoesNotMatch", details=(("StringToSign", to_sign),))
 
@@ -83,6 +95,21 @@ def _read_sigv4(form: Form, policy: FormPolicy) -> Claim:
     window = Window(start, min(start + MAX_EXPIRES_SECONDS, policy.expiration))
     terms = SigV4Terms(moment, scope, "")
     return _claim(form, access_key_id, "x-amz-signature", form.text("x-amz-security-token"), window, terms)
+
+
+def _read_sigv2(form: Form, policy: FormPolicy) -> Claim:
+    access_key_id, signature = _required(form, "awsaccesskeyid"), _required(form, "signature")
+    check_credential(access_key_id, signature)
+    return Claim(
+        carrier=Carrier.QUERY,
+        access_key_id=access_key_id,
+        window=Window(0, policy.expiration),
+        signed_headers=(),
+        signed_parameters=None,
+        signature=signature,
+        terms=SigV2Terms(None, str(policy.expiration)),
+        security_token=form.text("x-amz-security-token") or None,
+    )
 
 
 def _claim(

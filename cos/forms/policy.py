@@ -23,8 +23,11 @@ from cos.errors import COSError
 MAX_CONDITIONS = 200
 
 _EXEMPT = frozenset(
-    {"policy", "q-signature", "x-cos-security-token", "x-amz-signature", "x-amz-security-token", "file", "submit"}
-)
+    {
+        "policy", "q-signature", "x-cos-security-token", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid",
+        "signature", "file", "submit",
+    }
+)  # fmt: skip
 _EXPIRATION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?Z", re.ASCII)
 
 

@@ -18,6 +18,7 @@ from cos.forms.form import Form
 from cos.forms.policy import FormPolicy, check_form_policy, parse_form_policy
 from cos.headers import Headers
 from cos.request import Dialect, Request
+from cos.signing.claim import Scheme
 from cos.target import Target, parse_target, render_path
 from cos.values import parse_object_key
 
@@ -29,6 +30,7 @@ _NO_HEADERS = frozenset(
         "key", "policy", "bucket", "submit", "success_action_redirect", "redirect", "success_action_status",
         "q-sign-algorithm", "q-ak", "q-key-time", "q-sign-time", "q-signature", "x-cos-security-token",
         "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature", "x-amz-security-token",
+        "awsaccesskeyid", "signature",
     }
 )  # fmt: skip
 """Fields that say how to upload; every other one says what."""
@@ -40,7 +42,7 @@ class FormUpload:
     """A form that its policy allows.
 
     `request` and `address` are of the PUT Object that does the same; `redirect` where a browser is sent
-    afterwards, `status` what is answered otherwise.
+    afterwards, `status` what is answered otherwise, `scheme` how its policy was signed.
     """
 
     request: Request
@@ -49,6 +51,7 @@ class FormUpload:
     max_bytes: int | None
     status: int
     redirect: str | None
+    scheme: Scheme
 
 
 def read_form_upload(
@@ -80,6 +83,7 @@ def read_form_upload(
         max_bytes=policy.max_bytes,
         status=_STATUSES.get(fields.get("success_action_status", ""), DEFAULT_STATUS),
         redirect=_read_redirect(fields),
+        scheme=form_claim.claim.scheme,
     )
 
 

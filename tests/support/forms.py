@@ -72,6 +72,15 @@ def cos_fields(key: Key, conditions: Sequence[Any], *, expires: str | None = Non
     ]
 
 
+def old_s3_fields(key: Key, conditions: Sequence[Any], *, expires: str | None = None) -> list[tuple[str, str]]:
+    """The fields that sign an S3 form with Signature Version 2."""
+    policy = base64.b64encode(
+        json.dumps({"expiration": expires or expiration(), "conditions": list(conditions)}).encode()
+    )
+    signature = base64.b64encode(hmac.digest(key.secret_key.encode(), policy, "sha1")).decode()
+    return [("AWSAccessKeyId", key.secret_id), ("policy", policy.decode()), ("signature", signature)]
+
+
 def s3_fields(
     key: Key, conditions: Sequence[Any], *, region: str = "ap-shanghai", expires: str | None = None
 ) -> list[tuple[str, str]]:
