@@ -33,8 +33,11 @@ class FieldNames:
 _kept_names = lru_cache(maxsize=512)(FieldNames)
 
 
-def _field_names(names: tuple[bytes, ...]) -> FieldNames:
-    """Nobody is remembered for long names or for many: what a stranger sends must not fill the memory."""
+def field_names(names: tuple[bytes, ...]) -> FieldNames:
+    """The one object for these lower-case names.
+
+    Long names, and many, are not remembered: what a stranger sends must not fill the memory.
+    """
     if len(names) > _MAX_KEPT_NAMES or sum(map(len, names)) > _MAX_KEPT_BYTES:
         return FieldNames(names)
     return _kept_names(names)
@@ -54,7 +57,7 @@ class Headers:
         self.fields = tuple([(name.lower(), value.strip(b" \t")) for name, value in fields])
         self._by_name = by_name = dict(self.fields)
         self._repeated: dict[bytes, list[bytes]] = {}
-        self.known = known = _field_names(tuple([name for name, _ in self.fields]))
+        self.known = known = field_names(tuple([name for name, _ in self.fields]))
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
         self.get = self._get_single if known.repeats else by_name.get
         if known.repeats:

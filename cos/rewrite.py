@@ -13,6 +13,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from cos.address import Level, cos_host, service_host
 from cos.byte_range import render_byte_range
@@ -20,6 +21,7 @@ from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
+from cos.headers import FieldNames
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, Dialect, Request
 from cos.target import Parameter, render_path, render_query
@@ -68,6 +70,7 @@ _CONTROLS = frozenset(
 )  # fmt: skip
 """Control headers that are passed on, without their dialect prefix. `meta-*` is passed on as well."""
 
+_METADATA = (b"x-cos-meta-", b"x-amz-meta-")
 _REWRITTEN = frozenset({"copy-source", "copy-source-range"})
 _DROPPED = frozenset(
     # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
@@ -155,32 +158,33 @@ def with_controls(request: UpstreamRequest, dialect: Dialect, controls: Iterable
 
 
 def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
-    headers = []
-    dropped = _DROPPED | _OF_CHUNKS if is_aws_chunked(request.headers) else _DROPPED
-    for name, value in request.headers:
-        if name in ECHOED_HEADERS:
-            continue
-        if name == b"content-encoding" and request.dialect is Dialect.S3:
-            value = read_content_codings(request.headers)
-        if name in _FORWARDED:
-            # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
-            if value:
-                headers.append((name, value))
-        elif name.startswith((b"x-cos-", b"x-amz-")):
-            control = name[6:].decode("ascii")
-            if control in dropped:
-                continue
-            if control in _CONTROLS or control.startswith("meta-"):
-                if value or control.startswith("meta-"):
-                    headers.append((name, value))
-            elif control not in _REWRITTEN:
-                raise COSError(
-                    "NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered."
-                )
-        elif name == b"pic-operations" or name.startswith(b"x-ci-"):
-            # Data processing writes objects that no policy has judged.
-            raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
+    fields = request.headers.fields
+    places = _forwarded_places(request.headers.known, is_aws_chunked(request.headers))
+    # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
+    headers = [field for place in places if (field := fields[place])[1] or field[0].startswith(_METADATA)]
+    if request.dialect is Dialect.S3 and b"content-encoding" in request.headers:
+        codings = read_content_codings(request.headers)
+        headers = [field for field in headers if field[0] != b"content-encoding"]
+        if codings:
+            headers.append((b"content-encoding", codings))
     return headers
+
+
+@lru_cache(maxsize=256)
+def _forwarded_places(known: FieldNames, chunked: bool) -> tuple[int, ...]:
+    """Which fields are passed on, by their names alone. Raises COSError(NotImplemented)."""
+    dropped = _DROPPED | _OF_CHUNKS if chunked else _DROPPED
+    places = []
+    for place, name in enumerate(known.names):
+        control = name[6:].decode("ascii") if name.startswith((b"x-cos-", b"x-amz-")) else None
+        if name in ECHOED_HEADERS or control in dropped or control in _REWRITTEN:
+            continue
+        if name in _FORWARDED or (control is not None and (control in _CONTROLS or control.startswith("meta-"))):
+            places.append(place)
+        elif control is not None or name == b"pic-operations" or name.startswith(b"x-ci-"):
+            # A control that is not offered; and data processing, which writes objects that no policy has judged.
+            raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
+    return tuple(places)
 
 
 def _copy_headers(dialect: Dialect, call: Call, source_region: Region | None) -> list[tuple[bytes, bytes]]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import lru_cache
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
+from cos.headers import FieldNames, field_names
 from cos.operations import Operation
 from cos.xml import parse_error, read_root_tag, read_whole_root
 from gateway.context import Context
@@ -182,14 +184,22 @@ class Relay:
 
 def _filtered(received: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """What of the upstream's fields the client may see, with a request id in any case."""
-    headers = [(name, value) for name, value in received if name not in _STAYS]
-    if not any(name == b"x-cos-request-id" for name, _ in headers):
+    places, identified = _passing(field_names(tuple([name for name, _ in received])))
+    headers = [received[place] for place in places]
+    if not identified:
         headers.append((b"x-cos-request-id", request_id.encode("ascii")))
     return headers
 
 
+@lru_cache(maxsize=256)
+def _passing(known: FieldNames) -> tuple[tuple[int, ...], bool]:
+    """Which fields may pass, and whether a request id is among them."""
+    places = tuple(place for place, name in enumerate(known.names) if name not in _STAYS)
+    return places, b"x-cos-request-id" in known.distinct
+
+
 def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    return [*(field for field in headers if field[0] != b"content-length"), (b"content-length", b"%d" % length)]
+    return [*[field for field in headers if field[0] != b"content-length"], (b"content-length", b"%d" % length)]
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str | None:

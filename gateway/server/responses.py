@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from cos.errors import COSError
 from cos.header_names import spell_head, spell_name
+from cos.headers import FieldNames, field_names
 from gateway.errors import error_body, error_headers
 from gateway.exchange import http_date
 from gateway.identifiers import new_request_id
@@ -31,6 +33,8 @@ NO_TUNNEL = (
 _NOT_IN_NAMES = re.compile(rb'[\x00-\x20\x7f()<>@,;:\\\[\]={}"]')
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -108,12 +112,13 @@ class ResponseCycle(RequestResponseCycle):
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        if _NOT_IN_NAMES.search(b"".join([name for name, _ in headers])):
-            raise RuntimeError("expected header names of letters, digits and '-'")
-        if _NOT_IN_VALUES.search(b"".join([value for _, value in headers])):
+        spelled, framing = _spelled(field_names(tuple([name for name, _ in headers])))
+        values = [value for _, value in headers]
+        if _NOT_IN_VALUES.search(b"".join(values)):
             raise RuntimeError("expected header values without control characters")
         says_close = False
-        for name, value in headers:
+        for place in framing:
+            name, value = headers[place]
             if name == b"content-length" and self.chunked_encoding is None:
                 self.expected_content_length = int(value)
                 self.chunked_encoding = False
@@ -123,13 +128,13 @@ class ResponseCycle(RequestResponseCycle):
             elif name == b"connection" and b"close" in value.lower():
                 self.keep_alive = False
                 says_close = True
-        lines = [b"%b: %b\r\n" % (spell_name(name), value) for name, value in headers]
+        lines = [*map(b": ".join, zip(spelled, values, strict=True))]
         if not self.keep_alive and not says_close:
-            lines.append(b"Connection: close\r\n")
+            lines.append(b"Connection: close")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in (204, 304):
             self.chunked_encoding = True
-            lines.append(b"Transfer-Encoding: chunked\r\n")
-        self._head = b"%b%b\r\n" % (STATUS_LINE[status], b"".join(lines))
+            lines.append(b"Transfer-Encoding: chunked")
+        self._head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(lines))
         asyncio.get_running_loop().call_soon(self._write)
 
     def _send_body(self, body: bytes, *, last: bool) -> None:
@@ -158,6 +163,17 @@ class ResponseCycle(RequestResponseCycle):
         head, self._head = self._head, b""
         if (head or body) and not self.transport.is_closing():
             self.transport.write(head + body if head else body)
+
+
+@lru_cache(maxsize=256)
+def _spelled(known: FieldNames) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+    """The names as COS spells them, and the places of those that decide the framing. Raises RuntimeError."""
+    if _NOT_IN_NAMES.search(b"".join(known.names)):
+        raise RuntimeError("expected header names of letters, digits and '-'")
+    return (
+        tuple(map(spell_name, known.names)),
+        tuple(place for place, name in enumerate(known.names) if name in _FRAMING),
+    )
 
 
 def render_refusal(error: COSError) -> bytes:

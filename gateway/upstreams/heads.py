@@ -8,11 +8,14 @@ Source: RFC 9112 §3, §4, §6; threat model C9, C10, C11.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import httptools
+
+from cos.headers import FieldNames, field_names
 
 MAX_HEAD_BYTES = 64 * 1024
 """Longest response head accepted, status line included."""
@@ -20,13 +23,13 @@ MAX_HEAD_BYTES = 64 * 1024
 HEAD_END = b"\r\n\r\n"
 STATUS_LINE_START = b"HTTP/1."
 
-_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\x00[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 _METHOD = re.compile(rb"[A-Z]{1,20}")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[^\r\n\x00]*")
+_NOT_IN_VALUES = re.compile(rb"[\r\n\x00]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS_STATUSES = frozenset({204, 304})
 
 
@@ -57,33 +60,28 @@ def render_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, byt
     if _TARGET.fullmatch(target) is None:
         raise HeadError("Expected a request target of visible ASCII.")
     fields = tuple(headers)
-    _check_fields(fields)
-    lines = [b"%b: %b\r\n" % field for field in fields]
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines))
+    _check_names(tuple([name for name, _ in fields]))
+    if _NOT_IN_VALUES.search(b"".join([value for _, value in fields])):
+        name = next(name for name, value in fields if _NOT_IN_VALUES.search(value))
+        raise HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
+    lines = b"\r\n".join(map(b": ".join, fields))
+    return (
+        b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, target, lines)
+        if fields
+        else (b"%b %b HTTP/1.1\r\n\r\n" % (method, target))
+    )
 
 
-def _check_fields(fields: tuple[tuple[bytes, bytes], ...]) -> None:
-    """All at once, joined by what neither a name nor a value may hold; one by one only to say which is wrong."""
-    names = b"\x00".join([name for name, _ in fields])
-    values = b"\x00".join([value for _, value in fields])
-    nuls = max(0, len(fields) - 1)
-    if (
-        names.count(b"\x00") == values.count(b"\x00") == nuls
-        and b"\r" not in values
-        and b"\n" not in values
-        and (not fields or _NAMES.fullmatch(names) is not None)
-    ):
-        return
-    for name, value in fields:
+@lru_cache(maxsize=256)
+def _check_names(names: tuple[bytes, ...]) -> None:
+    for name in names:
         if _NAME.fullmatch(name) is None:
             raise HeadError(f"Expected a header name, got {name[:40]!r}.")
-        if _VALUE.fullmatch(value) is None:
-            raise HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
 
 
 def read_request_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """Body bytes a request declares; None when it is chunked, 0 when it says nothing. Raises HeadError."""
-    framing = _read_framing(headers)
+    framing = _read_framing([(name.lower(), value) for name, value in headers])
     return None if framing.chunked else framing.content_length or 0
 
 
@@ -128,11 +126,19 @@ class _Framing(NamedTuple):
     keep_alive: bool
 
 
-def _read_framing(headers: Iterable[tuple[bytes, bytes]]) -> _Framing:
+@lru_cache(maxsize=256)
+def _find_framing(known: FieldNames) -> tuple[int, ...]:
+    """Where the fields that decide the framing are."""
+    return tuple(place for place, name in enumerate(known.names) if name in _FRAMING)
+
+
+def _read_framing(headers: Sequence[tuple[bytes, bytes]]) -> _Framing:
+    """`headers` with lower-case names."""
     content_length: int | None = None
     chunked = False
     keep_alive = True
-    for name, value in headers:
+    for place in _find_framing(field_names(tuple([name for name, _ in headers]))):
+        name, value = headers[place]
         if name == b"content-length":
             if content_length is not None or _LENGTH.fullmatch(value) is None:
                 raise HeadError("Expected one Content-Length of digits.")

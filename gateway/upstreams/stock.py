@@ -44,7 +44,7 @@ class StockTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = read_timeouts(request.extensions.get("timeout"), self._timeouts)
         try:
-            length = read_request_length((name.lower(), value) for name, value in request.headers.raw)
+            length = read_request_length(request.headers.raw)
         except HeadError as exc:
             raise httpx.LocalProtocolError(str(exc)) from UpstreamError(str(exc), sent=False)
         stock_timeouts: dict[str, float | None] = {
@@ -75,7 +75,7 @@ class StockTransport(httpx.AsyncBaseTransport):
         # The stock transport looks the deadline up again when the body is read.
         stock_timeouts["read"] = timeouts.read_seconds
         try:
-            read_request_length((name.lower(), value) for name, value in response.headers.raw)
+            read_request_length(response.headers.raw)
         except HeadError as exc:
             await response.aclose()
             raise httpx.RemoteProtocolError(str(exc)) from exc

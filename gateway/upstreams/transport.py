@@ -86,7 +86,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
         """
         try:
             head = render_head(method, target, fields)
-            length = read_request_length((name.lower(), value) for name, value in fields)
+            length = read_request_length(fields)
         except HeadError as exc:
             raise UpstreamError(str(exc), sent=False) from exc
         connection, received = await self._exchange(origin, method, head, body, length, timeouts)
