@@ -52,6 +52,21 @@ tests:
     expect: allow
 """
 
+SETS = """
+    version: 1
+    sets:
+      principals: {editors: ["team:media", "app:*"]}
+      buckets: {origins: [raw-1250000000, "old-*"]}
+      regions: {south: [ap-guangzhou, ap-shenzhen-fsi]}
+    statements:
+      - id: a
+        effect: allow
+        principals: ["@editors"]
+        actions: [cos:UploadPartCopy]
+        source: {bucket: ["@origins", x-1250000000], regions: "@south"}
+        destination: {bucket: media-1250000000}
+"""
+
 
 def end(
     bucket: str | None, key: str | None = "incoming/a", region: str | None = "ap-guangzhou", version: str | None = None

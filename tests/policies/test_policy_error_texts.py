@@ -1,0 +1,147 @@
+"""What an author reads when a document is refused, word for word: file, line, column, path of the key, found, expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.nodes import MAX_DEPTH
+from policies.rule import KINDS
+from tests.policies.building import GOOD, RAW, SETS, document, errors_of, on, pair
+
+KIND_NAMES = ", ".join(sorted(KINDS))
+PAIR_OR_RESOURCE = "expected a resource, or both a source and a destination (operations that copy take the pair, all others a resource)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("version: 1", "version: 2", "1:10: version: found '2', expected 1, the only version of this format"),
+        ("version: 1", "version: '1'", "1:10: version: found '1', expected an integer"),
+        ("description: a document", "descripton: x", "2:1: descripton: found the unknown key 'descripton', expected one of version, description, mode, sets, territories, statements, tests (did you mean 'description'?)"),
+        ("- id: copy", "- id: copy it", "4:9: statements[0].id: found 'copy it', expected an id of letters, digits, '.', '_' and '-'"),
+        ("effect: allow", "effect: alow", "6:13: statements[0].effect: found 'alow', expected one of allow, deny (did you mean 'allow'?)"),
+        ("effect: allow", "effect:", "6:12: statements[0].effect: found nothing, expected one of allow, deny"),
+        ("mode: enforce", "mode: shadows", "7:11: statements[0].mode: found 'shadows', expected one of enforce, shadow (did you mean 'shadow'?)"),
+        ("mode: enforce", "mod: enforce", "7:5: statements[0].mod: found the unknown key 'mod', expected one of id, description, effect, mode, principals, actions, source, destination, resource, when (did you mean 'mode'?)"),
+        ("mode: enforce", "effect: deny", "7:5: statements[0].effect: found 'effect' again, expected each key once (first on line 6)"),
+        ("[team:media]", "[]", "8:17: statements[0].principals: found an empty list, expected at least one"),
+        ("[team:media]", "['']", "8:18: statements[0].principals[0]: found '', expected a principal"),
+        ("[team:media]", "['@all']", "8:18: statements[0].principals[0]: found '@all', expected a set defined under sets.principals"),
+        ("[cos:UploadPartCopy]", "[cos:UploadPartCopi]", "9:15: statements[0].actions[0]: found 'cos:UploadPartCopi', expected an action the gateway knows (did you mean 'cos:UploadPartCopy'?)"),
+        ("[cos:UploadPartCopy]", "[cos:GetObject]", "9:15: statements[0].actions[0]: found 'cos:GetObject', expected an action that copies (this action takes a resource, not a pair)"),
+        ("[cos:UploadPartCopy]", "[UploadPartCopy]", "9:15: statements[0].actions[0]: found 'UploadPartCopy', expected an action such as cos:UploadPartCopy, or a glob such as cos:Get*"),
+        ("[cos:UploadPartCopy]", "[cos:Zzz*]", "9:15: statements[0].actions[0]: found 'cos:Zzz*', expected an action the gateway knows"),
+        ("[cos:UploadPartCopy]", "[]", "9:14: statements[0].actions: found an empty list, expected at least one"),
+        ("[cos:UploadPartCopy]", "[[a]]", "9:15: statements[0].actions[0]: found a list, expected an action such as cos:UploadPartCopy"),
+        ("bucket: raw-1250000000", "bucket: raw", "11:15: statements[0].source.bucket: found 'raw', expected a bucket with its APPID, such as examplebucket-1250000000, or a glob"),
+        ("bucket: raw-1250000000", "bucket: RAW-*", "11:15: statements[0].source.bucket: found 'RAW-*', expected a glob of lower-case letters, digits, '-' and '*'"),
+        ("bucket: raw-1250000000", "bucket: []", "11:15: statements[0].source.bucket: found an empty list, expected at least one"),
+        ("bucket: raw-1250000000", "buckt: x", "11:7: statements[0].source.buckt: found the unknown key 'buckt', expected one of bucket, key, region, regions, account, accounts (did you mean 'bucket'?)"),
+        ("[incoming/*, more/*]", "''", "12:12: statements[0].source.key: found '', expected a key or a glob"),
+        ("[incoming/*, more/*]", '"a\\0"', "12:12: statements[0].source.key: found 'a\\x00', expected a pattern of at least one character, without control characters"),
+        ("regions: [ap-guangzhou]", "regions: [Guangzhou]", "13:17: statements[0].source.regions[0]: found 'Guangzhou', expected a region such as ap-guangzhou"),
+        ("regions: [ap-guangzhou]", "accounts: [abc]", "13:18: statements[0].source.accounts[0]: found 'abc', expected an APPID of digits, such as 1250000000"),
+        ("same_region: true", "same_regoin: true", f"17:7: statements[0].when.same_regoin: found 'same_regoin', expected a rule kind: {KIND_NAMES} (did you mean 'same_region'?)"),
+        ("same_region: true", "same_region: yes", "17:20: statements[0].when.same_region: found 'yes', expected true or false"),
+        ("same_region: true", "same_region: 'true'", "17:20: statements[0].when.same_region: found 'true', expected true or false"),
+        ("max: 1GiB", "min: 9MiB", "20:9: statements[0].when.range.min: found 'min' again, expected each key once (first on line 19)"),
+        ("min: 1MiB", "min: 1MB", "19:14: statements[0].when.range.min: found '1MB', expected a size in bytes, KiB, MiB, GiB or TiB, not MB; write 1MiB (binary), or the number of bytes"),
+        ("min: 1MiB", "min: 2GiB", "19:9: statements[0].when.range: found a mapping, expected min <= max, got 2 GiB and 1 GiB"),
+        ("min: 1MiB", "mni: 1MiB", "19:9: statements[0].when.range.mni: found the unknown key 'mni', expected one of required, min, max, small_last_part (did you mean 'min'?)"),
+        ("min: 1MiB", "small_last_part: yes", "19:26: statements[0].when.range.small_last_part: found 'yes', expected one of allow, deny"),
+        ("- name: it works", "- nam: it works", "22:5: tests[0].nam: found the unknown key 'nam', expected one of name, request, expect, reason, statement, rehearsed (did you mean 'name'?)"),
+        ("bytes=0-1048575", "bytes=9-0", "28:14: tests[0].request.range: found 'bytes=9-0', expected bytes=first-last with first <= last"),
+        ("raw-1250000000/incoming/a@", "raw/incoming/a@", "26:15: tests[0].request.source: found 'raw/incoming/a@ap-guangzhou', expected a bucket name like examplebucket-1250000000, got 'raw'"),
+        ("name/cos:UploadPartCopy", "cos:Copy", "25:15: tests[0].request.action: found 'cos:Copy', expected an action the gateway knows (did you mean 'cos:PutObjectCopy'?)"),
+        ("expect: allow", "expect: maybe", "29:13: tests[0].expect: found 'maybe', expected one of allow, deny, needs_facts"),
+    ],
+)  # fmt: skip
+def test_an_error_names_line_column_key_found_and_expected(old: str, new: str, error: str) -> None:
+    assert GOOD.count(old) >= 1
+    assert [str(found) for found in errors_of(GOOD.replace(old, new, 1))] == [f"a.yaml:{error}"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "errors"),
+    [
+        (on(actions="['cos:UploadPartCopy']"), ["actions[0]: found 'cos:UploadPartCopy', expected an action that does not copy (a copy takes source and destination)"]),
+        (on(actions="['cos:*Copy']"), ["actions[0]: found 'cos:*Copy', expected an action that does not copy (a copy takes source and destination)"]),
+        (on(when="{same_region: true}"), ["when.same_region: found 'same_region', expected a rule about a resource (same_region judges copies: give the pair)"]),
+        (on(when="{range: {max: 1}}"), ["when.range: found 'range', expected a rule about a resource (range judges copies: give the pair)"]),
+        (on(when="{networks: []}"), ["when.networks: found an empty list, expected at least one"]),
+        (on(when="[range]"), [f"when: found a list, expected a mapping from rule kinds to their parameters: {KIND_NAMES}"]),
+        (pair(when="{territory: []}"), ["when.territory: found an empty list, expected at least one"]),
+        (pair(when="{territory: mainland}"), ["when.territory: found 'mainland', expected a route such as mainland->overseas, of mainland and overseas"]),
+        (pair(when="{regions: [ap-beijing, ap-shanghai]}"), ["when.regions[0]: found 'ap-beijing', expected a list of 2", "when.regions[1]: found 'ap-shanghai', expected a list of 2"]),
+        (pair(when="{regions: ap-beijing}"), ["when.regions: found 'ap-beijing', expected a list of pairs"]),
+        (pair(when="{regions: {pairs: [[ap-beijing, '']]}}"), ["when.regions.pairs[0][1]: found '', expected a region such as ap-guangzhou"]),
+        (pair(when="{range: 5}"), ["when.range: found '5', expected a mapping with required, min, max, small_last_part"]),
+        (pair(when="{part_number: {max: 1.5}}"), ["when.part_number.max: found '1.5', expected an integer"]),
+        (pair(when="{part_number: {max: 20000}}"), ["when.part_number: found a mapping, expected 1 <= min <= max <= 10000, got 1 and 20000"]),
+        (pair(source=f"{{bucket: {RAW}, region: ap-beijing, regions: [ap-beijing]}}"), ["source.regions: found 'regions', expected region or regions, not both"]),
+        (pair(source="[]"), ["source: found a list, expected a mapping with bucket"]),
+        ("- {id: a, effect: allow, principals: [a], actions: ['cos:GetObject']}", [f"found a statement with neither, {PAIR_OR_RESOURCE}"]),
+        (on().replace("when: {}", f"source: {{bucket: {RAW}}}, destination: {{bucket: {RAW}}}"), [f"found a statement with resource and source and destination, {PAIR_OR_RESOURCE}"]),
+        (f"- {{id: a, effect: allow, principals: [a], actions: ['cos:PutObjectCopy'], source: {{bucket: {RAW}}}}}", [f"found a statement with source, {PAIR_OR_RESOURCE}"]),
+    ],
+)  # fmt: skip
+def test_a_statement_that_could_never_hold_is_refused(statement: str, errors: list[str]) -> None:
+    found = errors_of(document(statement))
+    assert [error.line for error in found] == [3] * len(errors)
+    assert [str(error).partition(": statements[0]")[2].lstrip(".: ") for error in found] == errors
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        pytest.param("", ["1:1: found an empty document, expected a mapping with version and statements"], id="empty"),
+        pytest.param("# only a comment\n", ["1:1: found an empty document, expected a mapping with version and statements"], id="comment"),
+        pytest.param("[]", ["1:1: found a list, expected a mapping with version, statements"], id="a list"),
+        pytest.param("version", ["1:1: found 'version', expected a mapping with version, statements"], id="a word"),
+        pytest.param("version: 1\nstatements: {}\n", ["2:13: statements: found a mapping, expected a list"], id="statements a mapping"),
+        pytest.param("version: 1\nstatements:\n", ["2:12: statements: found nothing, expected a list"], id="statements nothing"),
+        pytest.param("version: 1\nstatements: [x]\n", ["2:14: statements[0]: found 'x', expected a mapping with id, effect, principals, actions", f"2:14: statements[0]: found a statement with neither, {PAIR_OR_RESOURCE}"], id="a statement a word"),
+        pytest.param("version: &a 1\nstatements: []\n", ["1:10: found the anchor &a, expected no anchors"], id="anchor"),
+        pytest.param("version: *a\nstatements: []\n", ["1:10: found the alias *a, expected the text itself"], id="alias"),
+        pytest.param("version: !!int 1\nstatements: []\n", ["1:10: found the tag tag:yaml.org,2002:int, expected no tags"], id="tag"),
+        pytest.param("version: !!python/object/apply:os.system [x]\n", ["1:10: found the tag tag:yaml.org,2002:python/object/apply:os.system, expected no tags"], id="python tag"),
+        pytest.param("version: 1\nstatements: []\n---\nversion: 1\n", ["3:1: found a second document, expected one document in a text"], id="two documents"),
+        pytest.param("? [a]\n: 1\n", ["1:3: found a list as a key, expected a word as a key"], id="a list as a key"),
+        pytest.param("version: \x00\n", ["1:1: found a character that YAML does not allow, expected well-formed YAML"], id="nul"),
+        pytest.param("[" * (MAX_DEPTH + 1), ["1:17: found a deeper level, expected at most 16 levels"], id="deep"),
+        pytest.param("[" * 100_000, ["1:17: found a deeper level, expected at most 16 levels"], id="very deep"),
+    ],
+)  # fmt: skip
+def test_what_is_not_a_document_is_refused(text: str, errors: list[str]) -> None:
+    assert [str(error) for error in errors_of(text)] == [f"a.yaml:{error}" for error in errors]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        pytest.param("version: 1\n\tstatements: []\n", 2, 1, id="tab"),
+        pytest.param("version: [1\n", 2, 1, id="unclosed"),
+        pytest.param(GOOD.replace("[team:media]", "[@all]"), 8, 18, id="an at sign without quotes"),
+    ],
+)
+def test_what_is_not_yaml_is_refused_where_the_parser_stopped(text: str, line: int, column: int) -> None:
+    """What it found is said in the parser's words, which differ between versions."""
+    (error,) = errors_of(text)
+    assert (error.line, error.column, error.path, error.expected) == (line, column, "", "well-formed YAML")
+    assert error.found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "errors"),
+    [
+        ('["@editors"]', '["@editor"]', ["10:18: statements[0].principals[0]: found '@editor', expected a set defined under sets.principals (did you mean 'editors'?)"]),
+        ('["@editors"]', '["@origins"]', ["10:18: statements[0].principals[0]: found '@origins', expected a set defined under sets.principals"]),
+        ("[ap-guangzhou, ap-shenzhen-fsi]", '["@south"]', ["6:21: sets.regions.south[0]: found '@south', expected a member, not a set or another list"]),
+        ("[ap-guangzhou, ap-shenzhen-fsi]", "[]", ["6:20: sets.regions.south: found an empty list, expected at least one"]),
+        ("[ap-guangzhou, ap-shenzhen-fsi]", "[nowhere_]", ["12:59: statements[0].source.regions: found 'nowhere_', expected a region such as ap-guangzhou"]),
+        ("regions: {south: ", "zones: {south: ", ["6:3: sets.zones: found the unknown key 'zones', expected one of principals, buckets, regions, actions", "12:59: statements[0].source.regions: found '@south', expected a set defined under sets.regions"]),
+        ('{editors: ["team:media", "app:*"]}', "[a]", ["4:15: sets.principals: found a list, expected a mapping from a set's name to its list", "10:18: statements[0].principals[0]: found '@editors', expected a set defined under sets.principals"]),
+    ],
+)  # fmt: skip
+def test_a_set_that_is_unknown_or_broken_is_refused(old: str, new: str, errors: list[str]) -> None:
+    assert [str(error) for error in errors_of(SETS.replace(old, new))] == [f"a.yaml:{error}" for error in errors]
