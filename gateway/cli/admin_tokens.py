@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.administering import ServerOption, TokenFileOption, administered
+from gateway.cli.administering import DryRunOption, ServerOption, TokenFileOption, administered, changed
 from gateway.cli.keys import Expires, parse_expiry
 from gateway.cli.output import ConfigOption, JsonOption, reported, say, say_json, say_table
 
@@ -39,17 +39,20 @@ def create(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token. It is shown once, now."""
     expires_at = parse_expiry("--expires", expires) if expires is not None else None
     with reported():
-        from gateway.cli.session import local_terms
         from gateway.credentials.token_administration import NewAdminToken
         from gateway.stores.admin_tokens import Role
 
         new = NewAdminToken(name, Role(role.value), expires_at)
-        outcome = administered(config, server, token_file, lambda there: there.tokens.create(new, local_terms()))
+        outcome = changed(
+            config, server, token_file, lambda there, terms: there.tokens.create(new, terms),
+            dry_run=dry_run, as_json=as_json,
+        )  # fmt: skip
     view, token = outcome.after, outcome.secret
     if view is None or token is None:
         raise ValueError("a new token is shown")
@@ -86,12 +89,11 @@ def delete(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Withdraw a token, at once."""
     with reported():
-        from gateway.cli.session import local_terms
-
-        administered(config, server, token_file, lambda there: there.tokens.delete(token_id, local_terms()))
+        changed(config, server, token_file, lambda there, terms: there.tokens.delete(token_id, terms), dry_run=dry_run)
     say(f"{token_id} is deleted.")
 
 

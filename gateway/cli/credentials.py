@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.administering import ServerOption, TokenFileOption, administered
+from gateway.cli.administering import DryRunOption, ServerOption, TokenFileOption, administered, changed
 from gateway.cli.output import ConfigOption, JsonOption, Refusal, reported, say, say_json, say_table
 from gateway.cli.rewrapping import rewrap_store
 from gateway.cli.rotate import (
@@ -45,15 +45,15 @@ def add(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Store a credential under a new name and use it."""
     with reported():
-        from gateway.cli.session import local_terms
-
         pair = _pair(secret_id, secret_file)
-        administered(
-            config, server, token_file, lambda there: there.credentials.add(name, account, pair, local_terms())
-        )
+        changed(
+            config, server, token_file, lambda there, terms: there.credentials.add(name, account, pair, terms),
+            dry_run=dry_run,
+        )  # fmt: skip
     say(f"{name} is stored and in use for account {account}.")
 
 
@@ -65,14 +65,13 @@ def stage(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Store the next version of a credential without using it yet."""
     with reported():
-        from gateway.cli.session import local_terms
-
         pair = _pair(secret_id, secret_file)
-        outcome = administered(
-            config, server, token_file, lambda there: there.credentials.stage(name, pair, local_terms())
+        outcome = changed(
+            config, server, token_file, lambda there, terms: there.credentials.stage(name, pair, terms), dry_run=dry_run
         )
     version = outcome.after.versions[-1].version if outcome.after is not None else 0
     say(f"{name} version {version} is staged; `credentials activate {name} {version}` switches to it.")
@@ -85,17 +84,17 @@ def activate(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Switch to a staged version, or back to a retired one."""
     with reported():
-        from gateway.cli.session import local_terms
-
         if server is None:
-            run_activation(config, name, version)
+            run_activation(config, name, version, dry_run=dry_run)
         else:
-            administered(
-                config, server, token_file, lambda there: there.credentials.activate(name, version, local_terms())
-            )
+            changed(
+                config, server, token_file, lambda there, terms: there.credentials.activate(name, version, terms),
+                dry_run=dry_run,
+            )  # fmt: skip
     say(f"{name} version {version} is in use.")
 
 
@@ -110,16 +109,17 @@ def rotate(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Replace a credential: stage a new pair, try it on COS, switch, wait, remove the old one."""
     with reported():
-        pair = _pair(secret_id, secret_file)
+        pair, drained = _pair(secret_id, secret_file), None if keep_old else drain_seconds
         if server is None:
-            run_rotation(config, name, pair, no_probe=no_probe, keep_old=keep_old, drain_seconds=drain_seconds)
+            run_rotation(config, name, pair, no_probe=no_probe, drain_seconds=drained, dry_run=dry_run)
         elif no_probe:
             raise Refusal("--no-probe goes with the local store: a gateway that serves always tries a new pair")
         else:
-            run_remote_rotation(server, token_file, name, pair, keep_old=keep_old, drain_seconds=drain_seconds)
+            run_remote_rotation(server, token_file, name, pair, drain_seconds=drained, dry_run=dry_run)
 
 
 @app.command()
@@ -158,12 +158,14 @@ def remove(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Remove a credential for good."""
     with reported():
-        from gateway.cli.session import local_terms
-
-        administered(config, server, token_file, lambda there: there.credentials.remove(name, version, local_terms()))
+        changed(
+            config, server, token_file, lambda there, terms: there.credentials.remove(name, version, terms),
+            dry_run=dry_run,
+        )  # fmt: skip
     say(f"{name} is removed." if version is None else f"{name} version {version} is removed.")
 
 

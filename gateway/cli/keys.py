@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.administering import ServerOption, TokenFileOption, administered
+from gateway.cli.administering import DryRunOption, ServerOption, TokenFileOption, administered, changed
 from gateway.cli.output import ConfigOption, JsonOption, parse_pairs, reported, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from gateway.cli.remote import Administers
+    from gateway.cli.remote_administration import Administers
     from gateway.credentials.changes import Outcome
     from gateway.credentials.views import AccessKeyView
 
@@ -37,17 +37,20 @@ def create(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Issue a key. Its secret is shown once, now."""
     labels = parse_pairs("--tag", tag or [])
     expires_at = parse_expiry("--expires", expires) if expires is not None else None
     with reported():
-        from gateway.cli.session import local_terms
         from gateway.credentials.key_administration import NewKey
 
         new = NewKey(principal, label, labels, tuple(network or ()), expires_at)
-        outcome = administered(config, server, token_file, lambda there: there.keys.create(new, local_terms()))
+        outcome = changed(
+            config, server, token_file, lambda there, terms: there.keys.create(new, terms),
+            dry_run=dry_run, as_json=as_json,
+        )  # fmt: skip
     _say_issued(outcome, as_json)
 
 
@@ -59,6 +62,7 @@ def rotate(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Issue a second key like the first, which then expires after the overlap."""
@@ -67,13 +71,13 @@ def rotate(
         raise typer.BadParameter(f"expected days or hours such as 7d or 24h, got {overlap!r}", param_hint="--overlap")
     expires_at = parse_expiry("--expires", expires) if expires is not None else None
     with reported():
-        from gateway.cli.session import local_terms
         from gateway.credentials.key_administration import Rotation
 
         rotation = Rotation(span, expires_at)
-        new, old = administered(
-            config, server, token_file, lambda there: there.keys.rotate(key_id, rotation, local_terms())
-        )
+        new, old = changed(
+            config, server, token_file, lambda there, terms: there.keys.rotate(key_id, rotation, terms),
+            dry_run=dry_run, as_json=as_json,
+        )  # fmt: skip
     _say_issued(new, as_json)
     if not as_json and old.after is not None and old.after.expires_at is not None:
         say(f"{key_id} expires at {old.after.expires_at.isoformat()}.")
@@ -112,40 +116,51 @@ def list_keys(
 
 @app.command()
 def disable(
-    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+    key_id: KeyId,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Stop accepting a key, for the time being."""
-    _set_state(key_id, "disabled", config, server, token_file)
+    _set_state(key_id, "disabled", config, server, token_file, dry_run=dry_run)
 
 
 @app.command()
 def enable(
-    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+    key_id: KeyId,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Accept a disabled key again."""
-    _set_state(key_id, "active", config, server, token_file)
+    _set_state(key_id, "active", config, server, token_file, dry_run=dry_run)
 
 
 @app.command()
 def delete(
-    key_id: KeyId, config: ConfigOption = None, server: ServerOption = None, token_file: TokenFileOption = None
+    key_id: KeyId,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Remove a key for good."""
     with reported():
-        from gateway.cli.session import local_terms
-
-        administered(config, server, token_file, lambda there: there.keys.delete(key_id, local_terms()))
+        changed(config, server, token_file, lambda there, terms: there.keys.delete(key_id, terms), dry_run=dry_run)
     say(f"{key_id} is deleted.")
 
 
-def _set_state(key_id: str, state: str, config: ConfigOption, server: str | None, token_file: Path | None) -> None:
+def _set_state(
+    key_id: str, state: str, config: ConfigOption, server: str | None, token_file: Path | None, *, dry_run: bool
+) -> None:
     with reported():
-        from gateway.cli.session import local_terms
         from gateway.credentials.access_keys import KeyEdit
         from gateway.ports import KeyState
 
         edit = KeyEdit(state=KeyState(state))
-        administered(config, server, token_file, lambda there: there.keys.edit(key_id, edit, local_terms()))
+        changed(config, server, token_file, lambda there, terms: there.keys.edit(key_id, edit, terms), dry_run=dry_run)
     say(f"{key_id} is {state}.")
 
 

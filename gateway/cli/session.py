@@ -66,13 +66,13 @@ class OccasionalAuditLog:
         return self._log
 
 
-def local_terms() -> Terms:
+def local_terms(*, dry_run: bool = False) -> Terms:
     """Changes made on this machine, by the user who runs the command."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         user = f"uid-{os.getuid()}"
-    return Terms(Author(f"local:{user}"))
+    return Terms(Author(f"local:{user}"), dry_run=dry_run)
 
 
 @asynccontextmanager

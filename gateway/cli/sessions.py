@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.administering import ServerOption, TokenFileOption, administered
+from gateway.cli.administering import DryRunOption, ServerOption, TokenFileOption, changed
 from gateway.cli.output import ConfigOption, reported, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="End temporary keys before their time.")
@@ -23,10 +23,9 @@ def end(
     config: ConfigOption = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """End a session. To end all of a key's at once, disable the key."""
     with reported():
-        from gateway.cli.session import local_terms
-
-        administered(config, server, token_file, lambda there: there.sessions.end(session_id, local_terms()))
+        changed(config, server, token_file, lambda there, terms: there.sessions.end(session_id, terms), dry_run=dry_run)
     say(f"{session_id} is ended.")

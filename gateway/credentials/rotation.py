@@ -99,9 +99,10 @@ class Rotation:
         tried = UpstreamCredential(name, view.account, pair.secret_id, pair.secret_key)
         try:
             findings = await self._probed(tried, version) if probed else ()
-            if terms.dry_run:
-                return Rotated(version, previous, tuple(findings), staged)
             remove_at = None if drain_seconds is None else datetime.fromtimestamp(int(self._now() + drain_seconds), UTC)
+            if terms.dry_run:
+                switched = _switched(view, version, remove_at)
+                return Rotated(version, previous, tuple(findings), replace(staged, after=switched))
             outcome = await self._credentials.activate(
                 name, version, following, instead_of=previous, remove_previous_at=remove_at
             )
@@ -159,6 +160,19 @@ class Rotation:
         """Remove the version this rotation staged, unless it is in use after all."""
         with suppress(RecordNotFound, RecordConflict):
             await self._credentials.remove(name, version, terms, only_in=CredentialState.STAGED)
+
+
+def _switched(view: CredentialView, version: int, remove_at: datetime | None) -> CredentialView:
+    """What a credential would be after a switch."""
+
+    def after(item: CredentialVersionView) -> CredentialVersionView:
+        if item.version == version:
+            return item.model_copy(update={"state": CredentialState.ACTIVE})
+        if not _is_active(item):
+            return item
+        return item.model_copy(update={"state": CredentialState.RETIRED, "remove_at": remove_at})
+
+    return view.model_copy(update={"versions": tuple(map(after, view.versions))})
 
 
 def _active(view: CredentialView) -> int | None:

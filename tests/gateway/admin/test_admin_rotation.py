@@ -151,6 +151,19 @@ def test_the_command_line_rotates_at_a_running_gateway(api: httpx.Client, cos: R
     assert states(api) == [(1, "retired"), (3, "active")]
 
 
+def test_a_remote_rotation_can_be_rehearsed(api: httpx.Client, cos: RunningEmulator) -> None:
+    refusal = at(api, "--dry-run", secret="CanaryMistyped")
+    assert refusal.exit_code == 1
+    assert "SignatureDoesNotMatch" in refusal.output
+    rehearsal = at(api, "--dry-run", secret=NEW["secret_key"])
+    assert rehearsal.exit_code == 0, rehearsal.output
+    assert "version 1 state: active -> retired" in rehearsal.output
+    assert "version 2 state: - -> active" in rehearsal.output
+    assert "Canary" not in rehearsal.output
+    assert cos.emulator.log.entries[-1].access_key_id == NEW["secret_id"]
+    assert states(api) == [(1, "active")]
+
+
 def test_a_remote_rotation_is_never_untried(api: httpx.Client) -> None:
     refusal = at(api, "--no-probe", secret=NEW["secret_key"])
     assert refusal.exit_code == 1

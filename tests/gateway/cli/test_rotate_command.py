@@ -69,6 +69,25 @@ def test_a_rotation_says_each_of_its_steps(run: Run, configured: Path, cos: Runn
     assert cos.emulator.log.entries[-1].access_key_id == NEW_ID
 
 
+def test_a_rotation_can_be_rehearsed(run: Run, configured: Path, cos: RunningEmulator) -> None:
+    code, output, _ = rotate(run, "--dry-run")
+    assert code == 0
+    assert f"probe of bucket {EXAMPLE.name}: works" in output
+    assert "version 1 state: active -> retired" in output
+    assert "version 1 remove_at: - -> 20" in output
+    assert "version 2 state: - -> active" in output
+    assert states(run) == [(1, "active")]
+    assert cos.emulator.log.entries[-1].access_key_id == NEW_ID
+    assert rotate(run, "--dry-run", secret="canary-mistyped")[0] == 1
+    staged = run("credentials", "stage", "main", "--secret-id", NEW_ID, stdin="canary-mistyped\n")
+    assert staged.returncode == 0
+    rehearsed = run("credentials", "activate", "main", "2", "--dry-run")
+    assert "version 2 state: staged -> active" in rehearsed.stdout
+    assert states(run) == [(1, "active"), (2, "staged")]
+    configured.write_text(configured.read_text() + "environment: production\n")
+    assert run("credentials", "activate", "main", "2", "--dry-run").returncode == 1
+
+
 def test_the_old_version_can_be_kept(run: Run, configured: Path) -> None:
     code, output, _ = rotate(run, "--keep-old")
     assert code == 0
