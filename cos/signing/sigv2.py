@@ -49,10 +49,11 @@ def amz_headers(request: Request) -> bytes:
     return b"".join(b"%b:%b\n" % (name, _SPACES.sub(b" ", b",".join(request.headers.get_all(name)))) for name in names)
 
 
-def resource(target: Target, bucket: str | None, *, with_equals: bool) -> bytes:
+def resources(target: Target, bucket: str | None) -> list[bytes]:
     """`/examplebucket-1250000000/a%20b?partNumber=1&uploadId=u1`: values are decoded.
 
-    A word without a value is signed as it was sent, `?acl` or `?acl=`: `with_equals` chooses. Raises
+    In every spelling that clients sign, all of which mean the same: a word without a value as `?acl` or `?acl=`, a
+    bucket at the end of a path with or without a slash behind it (botocore signs one that it does not send). Raises
     COSError(AccessDenied) for a value that could be read as several words.
     """
     words = sorted(parameter for parameter in target.query if parameter.name in SIGNED_PARAMETERS)
@@ -63,14 +64,19 @@ def resource(target: Target, bucket: str | None, *, with_equals: bool) -> bytes:
         path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
     if bucket is not None:
         path = b"/%b%b" % (bucket.encode("ascii"), path)
-    rendered = "&".join(_word(word, with_equals) for word in words).encode()
-    return path + b"?" + rendered if words else path
+    paths = [path]
+    if bucket is None and path.rfind(b"/") == 0 and path != b"/":
+        paths.append(path + b"/")
+    queries = [_render(words, with_equals=False)]
+    if not all(word.value for word in words):
+        queries.append(_render(words, with_equals=True))
+    return [path + query for path in paths for query in queries]
 
 
-def string_to_sign(request: Request, date: str, canonical_resource: bytes) -> bytes:
+def string_to_sign(request: Request, date: str, resource: bytes) -> bytes:
     """What is signed of a request whose `x-amz-*` parameters are headers already."""
     fields = (request.headers.get(b"content-md5") or b"", request.headers.get(b"content-type") or b"", date.encode())
-    return b"\n".join((request.method.encode(), *fields, amz_headers(request) + canonical_resource))
+    return b"\n".join((request.method.encode(), *fields, amz_headers(request) + resource))
 
 
 def signature(secret_key: str, text: bytes) -> str:
@@ -82,16 +88,14 @@ def verify(request: Request, claim: Claim, terms: SigV2Terms, secret_key: str) -
     """Sign the request again as claimed and compare in constant time. Raises COSError(SignatureDoesNotMatch)."""
     request = with_hoisted_headers(request)
     claimed = claim.signature.encode("ascii")
-    for with_equals in (False, True):
-        canonical_resource = resource(request.target, terms.bucket, with_equals=with_equals)
-        to_sign = string_to_sign(request, terms.date, canonical_resource)
+    for resource in resources(request.target, terms.bucket):
+        to_sign = string_to_sign(request, terms.date, resource)
         if hmac.compare_digest(signature(secret_key, to_sign).encode("ascii"), claimed):
             return
-        if not any(word.name in SIGNED_PARAMETERS and not word.value for word in request.target.query):
-            break
     shown = _SECRET_VALUES.sub(r"\1***", to_sign.decode("utf-8", "replace"))
     raise COSError("SignatureDoesNotMatch", details=(("StringToSign", shown),))
 
 
-def _word(word: Parameter, with_equals: bool) -> str:
-    return f"{word.name}={word.value}" if word.value or with_equals else word.name
+def _render(words: list[Parameter], *, with_equals: bool) -> bytes:
+    shown = [f"{name}={value}" if value or with_equals else name for name, value in words]
+    return b"?" + "&".join(shown).encode() if words else b""

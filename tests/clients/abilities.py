@@ -101,7 +101,7 @@ PROGRAMS = (
         only_cleans_up=True,
         lacks={
             "download_range": NO_RANGES,
-            "presign": "it signs URLs with SigV2",
+            "presign": "it signs URLs with SigV2 (`signature.sigv2`)",
             "copy_if_match": NO_CONDITIONS,
             "copy_version": NO_VERSIONS,
         },

@@ -12,20 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from cos.signing import Scheme
-from gateway.app import running as running_gateway
-from tests.support.client import Client, target
+from tests.support.client import target
 from tests.support.expect import assert_error, assert_success
 from tests.support.forms import CONTENT_TYPE, expiration, old_s3_fields, render
-from tests.support.gateway_server import gateway_settings
+from tests.support.gateway_server import sigv2_site
 from tests.support.http1 import Response, exchange, render_request
-from tests.support.names import CALLER_KEY, EXAMPLE, OTHER_CALLER_KEY, SERVER_KEY, Key
-from tests.support.servers import in_background
-from tests.support.site import Kind, Site, fresh_key
+from tests.support.names import CALLER_KEY, EXAMPLE, OLD_KEY, OTHER_CALLER_KEY, SERVER_KEY, Key
+from tests.support.site import Site, fresh_key
 from tests.support.watch import Watch
 
-OLD_KEY = Key("GWoldclienttest000000000000000001", "GatewayIssuedOldSecret0000000001")
-"""May sign with Signature Version 2."""
 HOST = "127.0.0.1:8080"
 
 
@@ -37,19 +32,8 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def old_site(emulator_site: Site, audit: Path) -> Iterator[Site]:
     """A gateway that accepts Signature Version 2 of one key, in front of the shared embedded COS."""
-    settings = gateway_settings(f"http://127.0.0.1:{emulator_site.port}", audit.parent)
-    (key,) = settings.keys
-    old = key.model_copy(update={"id": OLD_KEY.secret_id, "labels": {"sigv2": "allow"}})
-    old = old.model_copy(update={"secret": type(key.secret)(OLD_KEY.secret_key)} if key.secret else {})
-    almost = key.model_copy(update={"labels": {"sigv2": "deny"}})
-    settings = settings.model_copy(
-        update={
-            "keys": (almost, old),
-            "signature": settings.signature.model_copy(update={"sigv2": True}),
-        }
-    )
-    with in_background(running_gateway(settings)) as gateway:
-        yield Site(Kind.GATEWAY, Client(gateway.data_port, OLD_KEY, Scheme.SIGV4), emulator_site.emulator)
+    with sigv2_site(emulator_site.emulator, audit.parent) as site:
+        yield site
 
 
 def signature(secret: str, text: str) -> str:

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from cos.signing import Scheme
 from emulator.server import RunningEmulator
 from gateway.app import running as running_gateway
 from gateway.settings import Settings
 from tests.support.client import Client
-from tests.support.names import ACCOUNT, BUCKETS, CALLER_KEY, FOREIGN, GATEWAY_DOMAIN, SERVER_KEY
+from tests.support.names import ACCOUNT, BUCKETS, CALLER_KEY, FOREIGN, GATEWAY_DOMAIN, OLD_KEY, SERVER_KEY
 from tests.support.servers import in_background
 from tests.support.site import Kind, Site
 
@@ -64,6 +65,22 @@ def gateway_settings(endpoint: str, folder: Path) -> Settings:
             "keys": [{"id": CALLER_KEY.secret_id, "secret": CALLER_KEY.secret_key, "principal": PRINCIPAL}],
         }
     )
+
+
+@contextmanager
+def sigv2_site(emulator: RunningEmulator, folder: Path) -> Iterator[Site]:
+    """A gateway that accepts Signature Version 2, of OLD_KEY; CALLER_KEY's label says no."""
+    settings = gateway_settings(f"http://127.0.0.1:{emulator.port}", folder)
+    (key,) = settings.keys
+    values = {"principal": PRINCIPAL, "secret": OLD_KEY.secret_key}
+    keys = (
+        key.model_copy(update={"labels": {"sigv2": "deny"}}),
+        type(key).model_validate({"id": OLD_KEY.secret_id, "labels": {"sigv2": "allow"}, **values}),
+    )
+    signature = settings.signature.model_copy(update={"sigv2": True})
+    settings = settings.model_copy(update={"keys": keys, "signature": signature})
+    with in_background(running_gateway(settings)) as gateway:
+        yield Site(Kind.GATEWAY, Client(gateway.data_port, OLD_KEY, Scheme.SIGV4), emulator)
 
 
 @contextmanager

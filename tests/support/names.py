@@ -28,6 +28,8 @@ SERVER_KEY = Key("AKIDservertestserver000000000000001", "ServerHeldTestSecret000
 OTHER_SERVER_KEY = Key("AKIDothertestother0000000000000001", "OtherAccountTestSecret0000000001")
 CALLER_KEY = Key("GWcallertestcaller00000000000000001", "GatewayIssuedTestSecret000000001")
 """The key the gateway issued to the tests."""
+OLD_KEY = Key("GWoldclienttest000000000000000001", "GatewayIssuedOldSecret0000000001")
+"""Issued to a client that signs with Signature Version 2, which only some gateways of the tests accept."""
 OTHER_CALLER_KEY = Key("GWothercallertest00000000000000001", "GatewayIssuedOtherSecret00000001")
 """A key the gateway issued to somebody whom no policy allows anything."""
 

@@ -1,4 +1,4 @@
-"""boto3 with its defaults: SigV4, checksums in headers."""
+"""boto3 with its defaults: SigV4, checksums in headers; with Signature Version 2 where the connection says so."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connect(connection: dict[str, Any], bucket: list[str]) -> Any:
         region_name=bucket[1],
         aws_access_key_id=connection["secret_id"],
         aws_secret_access_key=connection["secret_key"],
-        config=Config(retries={"max_attempts": 1}),
+        config=Config(retries={"max_attempts": 1}, signature_version="s3" if connection.get("sigv2") else None),
     )
 
 

@@ -1,4 +1,4 @@
-"""s3cmd, path style: `host_bucket` without a place for the bucket."""
+"""s3cmd, path style: `host_bucket` without a place for the bucket. It signs URLs with Signature Version 2 only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def s3cmd(connection: dict[str, Any], bucket: list[str], *arguments: str, stdin:
         f"[default]\naccess_key = {connection['secret_id']}\nsecret_key = {connection['secret_key']}\n"
         f"host_base = {host}\nhost_bucket = {host}\nbucket_location = {bucket[1]}\nuse_https = False\n"
         "multipart_chunk_size_mb = 5\nmultipart_copy_chunk_size_mb = 5\nmax_retries = 1\n"
+        f"signature_v2 = {bool(connection.get('sigv2'))}\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "s3cfg"
@@ -48,6 +49,10 @@ def list_keys(connection: dict[str, Any], bucket: list[str], prefix: str) -> lis
 
 def delete(connection: dict[str, Any], bucket: list[str], key: str) -> None:
     s3cmd(connection, bucket, "del", f"s3://{bucket[0]}/{key}")
+
+
+def presign(connection: dict[str, Any], bucket: list[str], key: str) -> str:
+    return s3cmd(connection, bucket, "signurl", f"s3://{bucket[0]}/{key}", "+300").strip()
 
 
 def copy_parts(

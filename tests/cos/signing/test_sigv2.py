@@ -89,7 +89,7 @@ def test_the_published_examples_are_signed_as_published(
     method: str, target: str, headers: list[tuple[str, str]], to_sign: str, signature: str
 ) -> None:
     request, _ = received(method, target, headers, VIRTUAL_HOST)
-    resource = sigv2.resource(request.target, "awsexamplebucket1", with_equals=False)
+    resource = sigv2.resources(request.target, "awsexamplebucket1")[0]
     text = sigv2.string_to_sign(request, request.headers.text(b"date") or "", resource)
     assert text.decode() == to_sign
     assert sigv2.signature(SECRET, text) == signature
@@ -147,6 +147,16 @@ def test_what_botocore_signs_is_accepted(
     assert refusal(request, address, SECRET + "x") == "SignatureDoesNotMatch"
 
 
+@pytest.mark.parametrize("signed_path", [f"/{BUCKET}", f"/{BUCKET}/"], ids=["as sent", "as botocore"])
+def test_a_bucket_may_be_signed_with_a_slash_that_was_not_sent(signed_path: str) -> None:
+    _, address = received("GET", f"/{BUCKET}")
+    signature = sigv2.signature(SECRET, f"GET\n\n\n{DATE}\n{signed_path}".encode())
+    prove(*received("GET", f"/{BUCKET}", [("Date", DATE), ("Authorization", f"AWS {ID}:{signature}")]))
+    assert address.level is Level.BUCKET
+    other = [("Date", DATE), ("Authorization", f"AWS {ID}:{signature}")]
+    assert refusal(*received("GET", f"/{BUCKET}/k", other)) == "SignatureDoesNotMatch"
+
+
 def test_headers_in_a_url_are_headers_of_the_request() -> None:
     headers = {"x-amz-acl": "private", "Content-Type": "text/plain"}
     target, _ = signed_by_boto("PUT", "/k", "", headers, PATH_HOST, query_auth=True)
@@ -174,7 +184,7 @@ def sign(
     """Method, target, headers with Authorization, and host of a request signed by hand."""
     request, address = received(method, target, headers, host)
     bucket = address.bucket if host == VIRTUAL_HOST else None
-    text = sigv2.string_to_sign(request, date, sigv2.resource(request.target, bucket, with_equals=False))
+    text = sigv2.string_to_sign(request, date, sigv2.resources(request.target, bucket)[0])
     return method, target, [*headers, ("Authorization", f"AWS {ID}:{sigv2.signature(SECRET, text)}")], host
 
 
