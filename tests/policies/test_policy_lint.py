@@ -9,24 +9,49 @@ from policies.lint import lint
 from tests.policies.building import GOOD, MEDIA, RAW, document, load, on, pair
 
 
-def checks_of(*statements: str) -> list[str]:
-    return [finding.check for finding in lint(load(document(*statements))) if finding.check != "untested"]
+def doubts_about(*statements: str) -> list[str]:
+    """The findings of a document without tests, but for that one."""
+    return [
+        f"{finding.check}: {finding.message}"
+        for finding in lint(load(document(*statements)))
+        if finding.check != "untested"
+    ]
+
+
+WIDE_SOURCE = "wide: source is every object of every bucket, for its principals"
+EVERYBODY = "everybody: it allows something to every principal"
+ON_NO_BUCKET = "never: listing buckets is on no bucket: it can only match bucket '*'"
+NO_KEY = "never: its actions are on buckets, which have no key: it can never match with a key pattern"
+NO_COMMON = "never: same_region: true, but source and destination name no common region"
+ONE_REGION = "never: same_region: false, but source and destination name the same one region"
+NO_ROUTE = "never: regions: no pair or group leads from the source's regions to the destination's"
 
 
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
         pytest.param(pair(), [], id="nothing to doubt"),
-        pytest.param(pair(source='{bucket: "*"}'), ["wide"], id="every source"),
+        pytest.param(pair(source='{bucket: "*"}'), [WIDE_SOURCE], id="every source"),
         pytest.param(pair(source='{bucket: "*", key: "a/*"}'), [], id="every bucket, some keys"),
         pytest.param(pair(source='{bucket: "*", region: ap-beijing}'), [], id="every bucket of a region"),
-        pytest.param(pair(principals='["*"]'), ["everybody"], id="everybody"),
-        pytest.param(on(resource='{bucket: "*", key: "*"}', principals='["*"]'), ["wide", "everybody"], id="all of it"),
+        pytest.param(pair(principals='["*"]'), [EVERYBODY], id="everybody"),
+        pytest.param(pair(principals='["team:a", "*"]'), [EVERYBODY], id="somebody and everybody"),
+        pytest.param(
+            on(resource='{bucket: "*", key: "*"}', principals='["*"]'),
+            ["wide: resource is every object of every bucket, for everybody", EVERYBODY],
+            id="all of it",
+        ),
+        pytest.param(pair(source='{bucket: "*", account: "1250000000"}'), [], id="every bucket of an account"),
+        pytest.param(
+            pair(source='{bucket: "*"}', destination='{bucket: [raw-1250000000, "*"], key: [a, "*"]}'),
+            [WIDE_SOURCE, WIDE_SOURCE.replace("source", "destination")],
+            id="every source and destination",
+        ),
         pytest.param(on(resource='{bucket: "*"}', effect="deny"), [], id="a wide deny is fine"),
         pytest.param(on(actions="['cos:GetService']", resource='{bucket: "*"}'), [], id="list of buckets"),
-        pytest.param(on(actions="['cos:GetService']"), ["never"], id="list of buckets on a bucket"),
+        pytest.param(on(actions="['cos:GetService']"), [ON_NO_BUCKET], id="list of buckets on a bucket"),
         pytest.param(
-            on(actions="['cos:GetBucket']", resource=f"{{bucket: {RAW}, key: 'a/*'}}"), ["never"], id="bucket with key"
+            on(actions="['cos:GetBucket']", resource=f"{{bucket: {RAW}, key: 'a/*'}}"), [NO_KEY], id="bucket with key"
         ),
         pytest.param(
             on(actions="['cos:GetBucket']", resource=f"{{bucket: {RAW}, key: '*'}}"), [], id="bucket with any key"
@@ -42,7 +67,7 @@ def checks_of(*statements: str) -> list[str]:
                 destination=f"{{bucket: {RAW}, region: ap-shanghai}}",
                 when="{same_region: true}",
             ),
-            ["never"],
+            [NO_COMMON],
             id="same region of two",
         ),
         pytest.param(
@@ -51,7 +76,7 @@ def checks_of(*statements: str) -> list[str]:
                 destination=f"{{bucket: {RAW}, region: ap-beijing}}",
                 when="{same_region: false}",
             ),
-            ["never"],
+            [ONE_REGION],
             id="different regions of one",
         ),
         pytest.param(
@@ -60,21 +85,40 @@ def checks_of(*statements: str) -> list[str]:
                 destination=f"{{bucket: {RAW}, region: ap-shanghai}}",
                 when="{regions: [[ap-shanghai, ap-beijing]]}",
             ),
-            ["never"],
+            [NO_ROUTE],
             id="no route",
         ),
-        pytest.param(pair(source=f"{{bucket: {RAW}, region: me-jeddah}}"), ["region"], id="unknown region"),
-        pytest.param(pair(mode="shadow"), ["shadow"], id="on trial"),
+        pytest.param(
+            pair(source=f"{{bucket: {RAW}, region: ap-beijing}}", when="{same_region: true}"),
+            [],
+            id="same region as a destination anywhere",
+        ),
+        pytest.param(
+            pair(source=f"{{bucket: {RAW}, regions: [xx-b, ap-beijing, xx-a]}}"),
+            [
+                "region: source names xx-a, a region the tables do not know",
+                "region: source names xx-b, a region the tables do not know",
+            ],
+            id="unknown regions",
+        ),
+        pytest.param(
+            pair(mode="shadow"), ["shadow: it is judged and recorded, but it does not allow anything"], id="on trial"
+        ),
+        pytest.param(
+            pair(mode="shadow", effect="deny"),
+            ["shadow: it is judged and recorded, but it does not deny anything"],
+            id="a denial on trial",
+        ),
     ],
 )
 def test_each_doubt_is_raised_where_it_belongs(statement: str, expected: list[str]) -> None:
-    assert checks_of(statement) == expected
+    assert doubts_about(statement) == expected
 
 
 def test_documents_without_tests_are_doubted() -> None:
     findings = lint(load(document(pair()), GOOD.replace("id: copy", "id: copy-good")))
-    assert [(finding.document, finding.check) for finding in findings if finding.check == "untested"] == [
-        ("a.yaml", "untested")
+    assert [str(finding) for finding in findings if finding.check == "untested"] == [
+        "a.yaml:1: the document has no tests of its own [untested]"
     ]
 
 
@@ -90,44 +134,127 @@ def test_a_region_the_document_adds_is_known() -> None:
 
 
 EVERY_COPY = "{bucket: '*', key: 'a/*'}"
+NORTH = f"{{bucket: {RAW}, regions: [ap-beijing, ap-nanjing], accounts: ['1250000000', '1259999999']}}"
+TAKEN = "hidden: everything it applies to is taken by 'a' already"
+DENIED = "unreachable: everything it allows is denied by 'a'"
 
 
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
-        pytest.param([pair("a"), pair("b")], [("b", "hidden")], id="the same twice"),
-        pytest.param([pair("b", when="{same_region: true}"), pair("a")], [("b", "hidden")], id="stricter and earlier"),
+        pytest.param([pair("a"), pair("b")], {"b": TAKEN}, id="the same twice"),
+        pytest.param([pair("b", when="{same_region: true}"), pair("a")], {"b": TAKEN}, id="stricter and earlier"),
         pytest.param(
-            [pair("a", when="{same_region: true}"), pair("b", when="{same_region: false}")], [], id="rules differ"
+            [pair("a", when="{same_region: true}"), pair("b", when="{same_region: false}")], {}, id="rules differ"
         ),
         pytest.param(
             [pair("a", source=EVERY_COPY), pair("b", source=f"{{bucket: {RAW}, key: 'a/b'}}")],
-            [("b", "hidden")],
+            {"b": TAKEN},
             id="a wider key",
         ),
-        pytest.param([pair("a", source=EVERY_COPY), pair("b")], [], id="keys are narrower"),
-        pytest.param([pair("a", effect="deny"), pair("b")], [("b", "unreachable")], id="denied altogether"),
-        pytest.param([pair("a", effect="deny", when="{same_region: true}"), pair("b")], [], id="denied in part"),
-        pytest.param([pair("a", effect="deny", mode="shadow"), pair("b")], [("a", "shadow")], id="denied on trial"),
-        pytest.param([pair("a", principals='["team:*"]'), pair("b")], [("b", "hidden")], id="a wider principal"),
-        pytest.param([on("a"), pair("b")], [], id="a resource and a pair"),
+        pytest.param([pair("a", source=EVERY_COPY), pair("b")], {}, id="keys are narrower"),
         pytest.param(
-            [pair("a"), pair("b", when="{source_conditions: {pin: etag}}")], [("b", "hidden")], id="a pin beside no pin"
+            [pair("a", source=EVERY_COPY), pair("b", source=f"{{bucket: {RAW}, key: 'a/../b'}}")],
+            {},
+            id="a key that a star does not grant",
         ),
-        pytest.param([pair("a", when="{encryption: require}")], [("a", "parts")], id="encryption of parts only"),
+        pytest.param(
+            [pair("a", source=EVERY_COPY, effect="deny"), pair("b", source=f"{{bucket: {RAW}, key: 'x/../b'}}")],
+            {"b": DENIED},
+            id="a key that every denial takes in",
+        ),
+        pytest.param(
+            [pair("a", destination=NORTH), pair("b", destination=f"{{bucket: {RAW}}}")],
+            {"a": TAKEN.replace("'a'", "'b'")},
+            id="any region",
+        ),
+        pytest.param(
+            [pair("a", destination=NORTH), pair("b", destination=NORTH)],
+            {"b": TAKEN},
+            id="the same regions and accounts",
+        ),
+        pytest.param(
+            [pair("a", source=NORTH), pair("b", source=NORTH.replace("ap-beijing, ", ""))],
+            {"b": TAKEN},
+            id="one of its regions",
+        ),
+        pytest.param(
+            [pair("a", source=NORTH), pair("b", source=NORTH.replace("ap-beijing", "ap-shanghai"))],
+            {},
+            id="another region",
+        ),
+        pytest.param(
+            [pair("a", source=NORTH), pair("b", source=NORTH.replace(", '1259999999'", ""))],
+            {"b": TAKEN},
+            id="one of its accounts",
+        ),
+        pytest.param(
+            [pair("a", source=NORTH), pair("b", source=NORTH.replace("1259999999", "1258888888"))],
+            {},
+            id="another account",
+        ),
+        pytest.param(
+            [pair("a", source=NORTH), pair("b", source=NORTH.partition(", accounts")[0] + "}")],
+            {"a": TAKEN.replace("'a'", "'b'")},
+            id="any account",
+        ),
+        pytest.param([pair("a", effect="deny"), pair("b")], {"b": DENIED}, id="denied altogether"),
+        pytest.param([pair("a", effect="deny", when="{same_region: true}"), pair("b")], {}, id="denied in part"),
+        pytest.param([pair("a"), pair("b", effect="deny")], {"a": DENIED.replace("'a'", "'b'")}, id="denied later"),
+        pytest.param(
+            [pair("a", effect="deny", mode="shadow"), pair("b")],
+            {"a": "shadow: it is judged and recorded, but it does not deny anything"},
+            id="denied on trial",
+        ),
+        pytest.param([pair("a", principals='["team:*"]'), pair("b")], {"b": TAKEN}, id="a wider principal"),
+        pytest.param([on("a"), pair("b")], {}, id="a resource and a pair"),
+        pytest.param([on("a"), on("b", resource=f"{{bucket: {MEDIA}}}")], {}, id="another bucket"),
+        pytest.param([on("a"), on("b", actions="['cos:HeadObject']")], {}, id="another action"),
+        pytest.param(
+            [pair("a"), pair("b", when="{source_conditions: {pin: etag}}")],
+            {"b": "hidden: everything it applies to is taken by 'a', which adds nothing to a request"},
+            id="a pin beside no pin",
+        ),
+        pytest.param(
+            [pair("a", when="{encryption: require}")],
+            {
+                "a": "parts: encryption of parts is settled by cos:InitiateMultipartUpload, "
+                "and no statement has it there"
+            },
+            id="encryption of parts only",
+        ),
+        pytest.param(
+            [pair("a", when="{storage_class: ARCHIVE}")],
+            {
+                "a": "parts: storage_class of parts is settled by cos:InitiateMultipartUpload, "
+                "and no statement has it there"
+            },
+            id="the class of parts only",
+        ),
         pytest.param(
             [
                 pair("a", when="{storage_class: ARCHIVE}"),
                 on("b", actions="['cos:InitiateMultipartUpload']", when="{storage_class: ARCHIVE}"),
             ],
-            [],
+            {},
             id="the class is settled at the start",
         ),
     ],
 )
-def test_statements_that_others_hide_are_doubted(statements: list[str], expected: list[tuple[str, str]]) -> None:
+def test_statements_that_others_hide_are_doubted(statements: list[str], expected: dict[str, str]) -> None:
     findings = lint(load(document(*statements)))
-    assert [(finding.statement_id, finding.check) for finding in findings if finding.check != "untested"] == expected
+    assert {
+        finding.statement_id: f"{finding.check}: {finding.message}"
+        for finding in findings
+        if finding.check != "untested"
+    } == expected
+
+
+def test_a_statement_hidden_by_another_document_names_it() -> None:
+    findings = lint(load(document(pair("a")), document(pair("b"))))
+    assert [str(finding) for finding in findings if finding.check == "hidden"] == [
+        "b.yaml:3: b: everything it applies to is taken by 'a' of a.yaml already [hidden]"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,11 +262,14 @@ def test_statements_that_others_hide_are_doubted(statements: list[str], expected
     [
         (pair(), []),
         (pair(source="{bucket: 'ra*'}"), []),
+        (pair(source=f"{{bucket: {RAW}, region: ap-guangzhou, account: 1250000000}}"), []),
+        (pair(destination="{bucket: 'nobody-*'}"), ["destination selects no registered bucket"]),
         (pair(source="{bucket: 'nobody-*'}"), ["source selects no registered bucket"]),
         (pair(source=f"{{bucket: {RAW}, region: ap-beijing}}"), ["source selects no registered bucket"]),
         (pair(source=f"{{bucket: {RAW}, account: 1259999999}}"), ["source selects no registered bucket"]),
         (on(actions="['cos:GetService']", resource="{bucket: '*'}"), []),
         (on(resource=f"{{bucket: {RAW}, key: 'x/*'}}"), []),
+        (on(resource=f"{{bucket: {RAW}, key: 'x/*'}}", effect="deny"), []),
     ],
 )
 def test_what_no_registered_bucket_can_match_is_doubted(statement: str, expected: list[str]) -> None:
