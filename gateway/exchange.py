@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from cos.errors import COSError
+from gateway.client_certificates import ClientCertificate
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -49,6 +50,7 @@ class Exchange:
         "_send",
         "bytes_in",
         "bytes_out",
+        "certificate",
         "client_address",
         "method",
         "payload",
@@ -68,6 +70,7 @@ class Exchange:
         self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
         client = scope.get("client")
         self.client_address: str = client[0] if client else ""
+        self.certificate: ClientCertificate | None = scope.get("certificate")
         self.request_id = request_id
         self.started = time.monotonic()
         self.payload: BodyReader | None = None

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import httptools
@@ -26,7 +25,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from cos.errors import COSError
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 from cos.target import MAX_TARGET_BYTES
+from gateway.client_certificates import ClientCertificate
 from gateway.server.connections import Admission, Connections
+from gateway.server.deadlines import Deadlines as Deadlines
 from gateway.server.request_scope import check_framing, fill_scope
 from gateway.server.responses import NO_TUNNEL, Flow, GentleTransport, ResponseCycle, render_refusal
 
@@ -40,33 +41,20 @@ WATCH_SECONDS = 1.0
 """How often a client that is not read from is looked at: has it gone?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a client may take, in seconds of the monotonic clock.
-
-    `linger_seconds` is how long a request body is still read, and thrown away, after its answer was given: a
-    connection closed with unread bytes would be reset, and the answer lost. `min_upload_bytes_per_second` is
-    asked of a body over each `body_idle_seconds` in which the gateway itself did not stop reading; 0 asks nothing.
-    """
-
-    head_seconds: float
-    body_idle_seconds: float
-    keepalive_seconds: float
-    linger_seconds: float = 5.0
-    min_upload_bytes_per_second: float = 0.0
-
-
 def data_protocol(deadlines: Deadlines, connections: Connections | None = None) -> type[HttpToolsProtocol]:
     """A protocol class for uvicorn with these deadlines, counting into `connections` when given."""
 
     counted = {} if connections is None else {"all_connections": connections}
-    return type("DataProtocol", (_DataProtocol,), {"deadlines": deadlines, **counted})
+    return type("DataProtocol", (DataProtocol,), {"deadlines": deadlines, **counted})
 
 
-class _DataProtocol(HttpToolsProtocol):
+class DataProtocol(HttpToolsProtocol):
+    """One connection. Used through `data_protocol`, and over TLS through `secure_protocol`."""
+
     deadlines: Deadlines
     flow: Flow
     all_connections = Connections(max_connections=1_000_000, max_per_address=1_000_000)
+    certificate: ClientCertificate | None = None
 
     # --- the connection ----------------------------------------------------------------------------------------
 
@@ -88,15 +76,18 @@ class _DataProtocol(HttpToolsProtocol):
         # Deaf: what still arrives is thrown away. Ending: nothing more is written either.
         self._deaf = self._ending = False
         self._address = self.client[0] if self.client else ""
-        self._admission = self.all_connections.enter(self._address)
+        self._admission = self._enter()
         match self._admission:
             case Admission.WELCOME:
                 self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
             case Admission.TURNED_AWAY:
-                self._set_timer("head", TURN_AWAY_SECONDS, transport.close)
+                self._set_timer("head", TURN_AWAY_SECONDS, self.close_gently)
             case Admission.DROPPED:
                 self._deaf = True
                 transport.abort()
+
+    def _enter(self) -> Admission:
+        return self.all_connections.enter(self._address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -154,6 +145,7 @@ class _DataProtocol(HttpToolsProtocol):
             self._stop(COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """uvicorn's, within bounds."""
         if self._receiving_body:
             # A trailer. Nothing that comes after the body was judged with it, so none is kept.
             self._trailer_bytes += len(name) + len(value)
@@ -161,11 +153,15 @@ class _DataProtocol(HttpToolsProtocol):
                 self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of trailers."))
             return
         self._header_bytes += len(name) + len(value)
+        headers = self.headers
         if self._header_bytes > MAX_HEADER_BYTES:
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers."))
-        if len(self.headers) >= MAX_HEADERS:
+        if len(headers) >= MAX_HEADERS:
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields."))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._clear_timer("head")
@@ -215,6 +211,7 @@ class _DataProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        scope["certificate"] = self.certificate
         scope["abort"] = lambda: self._abort(cycle)
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
@@ -256,9 +253,10 @@ class _DataProtocol(HttpToolsProtocol):
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             self.flow.resume_reading()
+            self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
         else:
             self.transport.close()
-        self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
+            self._set_timer("linger", self.deadlines.body_idle_seconds, self.transport.abort)
 
     def _rested(self) -> None:
         """Nothing may have come since the last answer, or since an earlier one."""

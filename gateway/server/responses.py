@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 
 from uvicorn._types import HTTPScope
@@ -34,6 +35,7 @@ _NOT_IN_NAMES = re.compile(rb'[\x00-\x20\x7f()<>@,;:\\\[\]={}"]')
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+_name_of, _value_of = itemgetter(0), itemgetter(1)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 _log = logging.getLogger("uvicorn.error")
@@ -112,8 +114,8 @@ class ResponseCycle(RequestResponseCycle):
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        spelled, framing = _spelled(field_names(tuple([name for name, _ in headers])))
-        values = [value for _, value in headers]
+        spelled, framing = _spelled(field_names(tuple(map(_name_of, headers))))
+        values = list(map(_value_of, headers))
         if _NOT_IN_VALUES.search(b"".join(values)):
             raise RuntimeError("expected header values without control characters")
         says_close = False

@@ -1,0 +1,1 @@
+"""The gateway's certificate, and whose certificates it asks clients for: read from files, and read anew."""
