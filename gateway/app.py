@@ -68,15 +68,15 @@ class Gateway:
 
     @property
     def endpoint(self) -> str:
-        return f"http://{_authority(self.data_host, self.data_port)}"
+        return _url(self.data_host, self.data_port)
 
     @property
     def admin_endpoint(self) -> str:
-        return f"http://{_authority(self.admin_host, self.admin_port)}"
+        return _url(self.admin_host, self.admin_port)
 
     @property
     def sts_endpoint(self) -> str | None:
-        return f"http://{_authority(self.sts_host, self.sts_port)}" if self.sts_port is not None else None
+        return _url(self.sts_host, self.sts_port) if self.sts_port is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,13 @@ def listening(settings: Settings) -> Iterator[Listening]:
         if settings.sts.port is not None:
             sts = stack.enter_context(closing(bind(settings.sts.host, settings.sts.port)))
         yield Listening(data, admin, sts)
+
+
+def described(settings: Settings, sockets: Listening) -> str:
+    """Where each port is, for people."""
+    named = [("admin", settings.admin.host, sockets.admin), ("sts", settings.sts.host, sockets.sts)]
+    others = [f"{name} {_url(host, port_of(found))}" for name, host, found in named if found is not None]
+    return f"{_url(settings.data.host, port_of(sockets.data))} ({', '.join(others)})"
 
 
 @asynccontextmanager
@@ -245,5 +252,5 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

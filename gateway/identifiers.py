@@ -10,13 +10,23 @@ import time
 from base64 import b64encode
 from itertools import count
 
-_PROCESS = f"{os.getpid():x}_{int.from_bytes(os.urandom(4)):x}"
-_next = count(int.from_bytes(os.urandom(3)))
+
+def _new_process() -> None:
+    """Begin the ids of this process; a forked one must not go on with its parent's."""
+    global _process, _next
+    _process = f"{os.getpid():x}_{int.from_bytes(os.urandom(4)):x}"
+    _next = count(int.from_bytes(os.urandom(3)))
+
+
+_process: str
+_next: count[int]
+_new_process()
+os.register_at_fork(after_in_child=_new_process)
 
 
 def new_request_id() -> str:
-    """Unique per process start and counter; not a secret."""
-    return b64encode(f"{int(time.time()):x}_{_PROCESS}_{next(_next):x}".encode("ascii")).decode("ascii")
+    """Unique per process and counter; not a secret."""
+    return b64encode(f"{int(time.time()):x}_{_process}_{next(_next):x}".encode("ascii")).decode("ascii")
 
 
 def new_decision_id() -> str:

@@ -53,6 +53,7 @@ from gateway.configuration.types import (
     Endpoint,
     Network,
     Port,
+    Processes,
     RegionName,
     Seconds,
     SecretText,
@@ -302,6 +303,8 @@ class Settings(BaseSettings):
 
     environment: Environment = Environment.DEVELOPMENT
     """`development`, or `production`, where unsafe choices refuse to start."""
+    workers: Processes = 1
+    """Processes that serve the data port; about one for each core the gateway may use."""
     data: DataSettings = DataSettings()
     admin: AdminSettings = AdminSettings()
     upstream: UpstreamSettings = UpstreamSettings()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
     """Everything wrong with settings that are each valid alone. `layer` tells which were written in a file."""
     yield from _upstream(settings)
+    yield from _workers(settings)
     yield from _ports(settings)
     yield from _names(settings)
     yield from _secrets(settings, layer)
@@ -46,6 +47,13 @@ def _upstream(settings: Settings) -> Iterator[Contradiction]:
             repr(endpoint),
             "https, or a loopback address",
             "upstream.unsafe_allow_http lifts this",
+        )
+
+
+def _workers(settings: Settings) -> Iterator[Contradiction]:
+    if settings.workers > 1 and settings.embedded.enabled:
+        yield Contradiction(
+            ("workers",), str(settings.workers), "1, because embedded.enabled runs the COS in this process"
         )
 
 

@@ -84,6 +84,7 @@ def _secret(value: Any) -> Secret:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Processes = Annotated[int, Field(ge=1, le=64)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
 WholeSeconds = Annotated[int, Field(ge=1, le=366 * 86400)]
