@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed"
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+SWIFT = "tests/upstream_swift/requirements"
+"""The second upstream of the tests, which has an environment of its own."""
 PACKAGES = ("cos", "policies", "gateway", "emulator")
 MINIMUM = (3, 11)
 PIP_OPTIONS = ("--quiet", "--disable-pip-version-check")
@@ -125,23 +127,28 @@ def check() -> int:
 
 
 def lock() -> int:
-    """Resolve pyproject.toml for every platform, with hashes, and without naming any index."""
+    """Resolve pyproject.toml, and what Swift needs, for every platform, with hashes, without naming any index."""
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         venv.create(tools, with_pip=False)
         python = tools / "bin" / "python"
         call([*installer(python), "uv"], "uv could not be installed.")
         for kind, groups in (("runtime", ("build",)), ("dev", ("build", "dev"))):
-            options = [option for group in groups for option in ("--group", group)]
-            call(
-                [
-                    str(tools / "bin" / "uv"), "pip", "compile", "pyproject.toml", *options,
-                    "--universal", "--python-version", version(MINIMUM), "--generate-hashes",
-                    "--no-emit-index-url", "--no-header", "--quiet", "--output-file", LOCKS[kind].name,
-                ],
-                "The dependencies could not be resolved.",
-            )  # fmt: skip
+            resolve(tools, "pyproject.toml", LOCKS[kind].name, [o for group in groups for o in ("--group", group)])
+        resolve(tools, f"{SWIFT}.in", f"{SWIFT}.txt", [])
     return 0
+
+
+def resolve(tools: Path, source: str, target: str, options: list[str]) -> None:
+    """Write one lock file. Raises Problem."""
+    call(
+        [
+            str(tools / "bin" / "uv"), "pip", "compile", source, *options,
+            "--universal", "--python-version", version(MINIMUM), "--generate-hashes",
+            "--no-emit-index-url", "--no-header", "--quiet", "--output-file", target,
+        ],
+        "The dependencies could not be resolved.",
+    )  # fmt: skip
 
 
 def clean() -> int:

@@ -2,7 +2,8 @@
 
 Run as `python3 dev.py clients`, and before a whole test run. Python clients get an environment of their own,
 because they pin libraries that the development tools pin otherwise; Node clients come from a lock file. Debian's
-programs are installed by root where there is apt, and otherwise named.
+programs are installed by root where there is apt, and otherwise named. OpenStack Swift, a second upstream, comes with
+them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import dev
 from tests.clients.abilities import EXTRA_PYTHON, INSTALLED
+from tests.upstream_swift import install_swift
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
@@ -30,16 +32,16 @@ def main() -> int:
     missing = [name for name in DEBIAN if shutil.which(name) is None]
     if missing:
         install_debian(missing)
-    if STAMP.exists() and STAMP.read_text(encoding="ascii") == fingerprint():
-        return 0
     INSTALLED.mkdir(parents=True, exist_ok=True)
     try:
-        install_python()
-        install_node()
+        if not STAMP.exists() or STAMP.read_text(encoding="ascii") != fingerprint():
+            install_python()
+            install_node()
+            STAMP.write_text(fingerprint(), encoding="ascii")
+        install_swift.install()
     except dev.Problem as problem:
         dev.say(str(problem))
         return 1
-    STAMP.write_text(fingerprint(), encoding="ascii")
     return 0
 
 

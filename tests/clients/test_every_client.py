@@ -184,7 +184,7 @@ async def test_copy_parts(ask: Call, behind: Site) -> None:
     await assert_stored(behind, key, LARGE)
     seen = upstream.new()
     assert [entry.operation for entry in seen].count("UploadPartCopy") >= 2
-    assert {entry.access_key_id for entry in seen} == {SERVER_KEY.secret_id}
+    assert {entry.access_key_id for entry in seen} == {behind.client.key.secret_id}
 
 
 async def test_copy_if_match(ask: Call, behind: Site) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from xml.sax.saxutils import escape
 
+from emulator.request_log import RequestLog
 from emulator.server import RunningEmulator
 from tests.support.client import Client, HeaderField, target
 from tests.support.http1 import Response
@@ -69,6 +70,11 @@ class Site:
     @property
     def port(self) -> int:
         return self.client.port
+
+    @property
+    def log(self) -> RequestLog:
+        """What the upstream was asked."""
+        return self.emulator.emulator.log
 
     def with_key(self, key: Key | None) -> Site:
         """The same site, asked with another key; None leaves requests unsigned."""

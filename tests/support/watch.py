@@ -1,4 +1,4 @@
-"""What the embedded COS saw: the proof that something was, or was not, sent upstream."""
+"""What the upstream saw: the proof that something was, or was not, sent upstream."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tests.support.site import Site
 
 
 class Watch:
-    """The requests that reach the embedded COS after this object was made."""
+    """The requests that reach the upstream after this object was made."""
 
     def __init__(self, site: Site) -> None:
-        self._log = site.emulator.emulator.log
+        self._log = site.log
         self._known = {entry.request_id for entry in self._log.entries}
 
     def new(self) -> list[LogEntry]:
