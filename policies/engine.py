@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.builtin import check_builtin
+from policies.checks import Judgement
 from policies.decision import (
     Decision,
     Effect,
@@ -30,9 +31,9 @@ from policies.decision import (
     Verdict,
     Violation,
 )
-from policies.index import Index
+from policies.index import Candidate, Index
 from policies.request import AccessRequest
-from policies.statement import Judgement, Statement
+from policies.statement import Statement
 
 MAX_VIOLATIONS = 8
 """How many violations a decision holds; the trace has one for every candidate."""
@@ -54,10 +55,16 @@ class Engine:
         if broken is not None:
             return Decision(Verdict.DENY, self.version, violations=(broken,))
         principal, action = request.caller.principal, request.action
-        if request.resource.bucket is not None:
-            about = self._index.find_about(principal, action, request.resource.bucket)
-            decision = self._judge(about, request)
-            if not decision.is_default or any(_selects(trace) for trace in decision.trace):
+        bucket = request.resource.bucket
+        if bucket is not None:
+            source = request.source.bucket if request.source is not None else None
+            selecting, complete = self._index.find_selecting(principal, action, bucket, source)
+            decision = self._judge(selecting, request)
+            if not decision.is_default:
+                return decision
+            if not complete:
+                decision = self._judge(self._index.find_about(principal, action, bucket), request)
+            if any(_selects(trace) for trace in decision.trace):
                 return decision
         # No statement selects both ends: the denial is explained by every statement about the caller and the action.
         # Those about other buckets apply to nothing here, but one of them may be what the caller had in mind.
@@ -66,13 +73,18 @@ class Engine:
             return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
         return self._judge(candidates, request)
 
-    def _judge(self, candidates: Sequence[Statement], request: AccessRequest) -> Decision:
+    def _judge(self, candidates: Sequence[Candidate], request: AccessRequest) -> Decision:
         tally = _Tally(measured=request.facts.measured)
-        for statement in candidates:
+        for candidate in candidates:
             try:
-                tally.add(statement, statement.judge(request))
+                judgement = candidate.checks.judge(request)
             except Exception as fault:  # noqa: BLE001  # a rule must not raise; one that does denies, and we know
-                tally.add_fault(statement, fault)
+                tally.add_fault(candidate.matched, fault)
+                continue
+            if judgement is None:
+                tally.add_match(candidate)
+            else:
+                tally.add(candidate, judgement)
         return tally.decision(self.version, request)
 
     def _nothing_granted(self, principal: str, action: str) -> Violation:
@@ -98,8 +110,8 @@ class _Tally:
 
     def __init__(self, *, measured: bool) -> None:
         self._measured = measured
-        self._allow: Statement | None = None
-        self._deny: Statement | None = None
+        self._allow: Candidate | None = None
+        self._deny: Candidate | None = None
         self._allow_needs: frozenset[Fact] = frozenset()
         self._deny_needs: frozenset[Fact] = frozenset()
         self._failed: list[tuple[int, Judgement]] = []
@@ -109,31 +121,35 @@ class _Tally:
         self._faulty = False
         self._shadows = self._shadow_allow = self._shadow_deny = False
 
-    def add(self, statement: Statement, judgement: Judgement | None) -> None:
-        if judgement is None:
-            self._trace.append(statement.matched)
-            self._apply(statement)
-            return
+    def add_match(self, candidate: Candidate) -> None:
+        """A statement that plainly matches."""
+        # Nothing is asked of the statement itself: with many of them it would have to come from memory.
+        self._trace.append(candidate.matched)
+        self._apply(candidate)
+
+    def add(self, candidate: Candidate, judgement: Judgement) -> None:
+        """A statement of which something failed, or cannot be told."""
+        matched = candidate.matched
         needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
-        applies = statement.effect is Effect.DENY and not judgement.violations and not needs
+        applies = matched.effect is Effect.DENY and not judgement.violations and not needs
         found = judgement.violations + tuple(unknown.violation for unknown in judgement.unknowns)
-        self._trace.append(statement.trace(found, matched=applies, unselected=judgement.unselected))
+        self._trace.append(_failing(matched, found, applies=applies, unselected=judgement.unselected))
         if applies:
-            self._apply(statement)
-        elif statement.mode is Mode.SHADOW:
+            self._apply(candidate)
+        elif matched.mode is Mode.SHADOW:
             self._shadows = True
-        elif statement.effect is Effect.DENY:
+        elif matched.effect is Effect.DENY:
             self._deny_needs |= needs
         elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
             self._allow_needs |= needs
         else:
             self._failed.append((judgement.passed, judgement))
 
-    def add_fault(self, statement: Statement, fault: Exception) -> None:
-        """A rule of the statement raised."""
-        self._trace.append(statement.trace((Violation("error", "the statement could not be judged"),)))
-        self._errors.append(StatementError(statement.id, statement.document, f"{type(fault).__name__}: {fault}"))
-        if statement.mode is Mode.ENFORCE:
+    def add_fault(self, matched: StatementTrace, fault: Exception) -> None:
+        """A rule of a statement raised."""
+        self._trace.append(_failing(matched, (Violation("error", "the statement could not be judged"),)))
+        self._errors.append(StatementError(matched.statement_id, matched.document, f"{type(fault).__name__}: {fault}"))
+        if matched.mode is Mode.ENFORCE:
             self._faulty = True
         else:
             self._shadows = True
@@ -149,34 +165,37 @@ class _Tally:
                 Verdict.DENY, version, violations=(failed,), trace=trace, rehearsed=rehearsed, errors=errors
             )
         if deny is not None:
-            violations = (_denial(deny),)
+            violations = (_denial(deny.statement),)
+            decider = deny.matched
             return Decision(
-                Verdict.DENY, version, deny.id, deny.document, violations, trace, rehearsed=rehearsed, errors=errors
-            )
+                Verdict.DENY, version, decider.statement_id, decider.document, violations, trace,
+                rehearsed=rehearsed, errors=errors,
+            )  # fmt: skip
         needs = self._deny_needs if allow is not None else self._allow_needs and self._allow_needs | self._deny_needs
         if needs:
             return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
         if allow is not None:
-            amendments = allow.amendments(request)
+            decider, amendments = allow.matched, allow.checks.amendments(request)
             return Decision(
-                Verdict.ALLOW, version, allow.id, allow.document, (), trace, amendments=amendments,
+                Verdict.ALLOW, version, decider.statement_id, decider.document, (), trace, amendments=amendments,
                 rehearsed=rehearsed, errors=errors,
             )  # fmt: skip
         return Decision(
             Verdict.DENY, version, violations=self._violations(), trace=trace, rehearsed=rehearsed, errors=errors
         )
 
-    def _apply(self, statement: Statement) -> None:
-        if statement.mode is Mode.SHADOW:
+    def _apply(self, candidate: Candidate) -> None:
+        matched = candidate.matched
+        if matched.mode is Mode.SHADOW:
             self._shadows = True
-            if statement.effect is Effect.DENY:
+            if matched.effect is Effect.DENY:
                 self._shadow_deny = True
             else:
                 self._shadow_allow = True
-        elif statement.effect is Effect.DENY:
-            self._deny = self._deny or statement
+        elif matched.effect is Effect.DENY:
+            self._deny = self._deny or candidate
         else:
-            self._allow = self._allow or statement
+            self._allow = self._allow or candidate
 
     def _rehearsed(self) -> Verdict:
         """The verdict if shadow statements decided too, as far as it can be told without measuring for them."""
@@ -202,6 +221,14 @@ class _Tally:
         for _, judgement in ordered[1:MAX_VIOLATIONS]:
             found.setdefault((judgement.violations or (judgement.unknowns[0].violation,))[0])
         return tuple(found)[:MAX_VIOLATIONS]
+
+
+def _failing(
+    matched: StatementTrace, found: tuple[Violation, ...], *, applies: bool = False, unselected: bool = False
+) -> StatementTrace:
+    return StatementTrace(
+        matched.statement_id, matched.document, matched.effect, matched.mode, applies, found, unselected=unselected
+    )
 
 
 def _denial(statement: Statement) -> Violation:

@@ -132,7 +132,8 @@ def _hidden(index: Index, statement: Statement) -> Iterator[tuple[str, str]]:
     """A statement that changes nothing, because of another."""
     if statement.mode is Mode.SHADOW:
         return
-    for other in index.find(statement.principals[0].text, min(statement.actions)):
+    for candidate in index.find(statement.principals[0].text, min(statement.actions)):
+        other = candidate.statement
         if other is statement or other.mode is Mode.SHADOW or not contains(other, statement):
             continue
         name = repr(other.id) if other.document == statement.document else f"{other.id!r} of {other.document}"

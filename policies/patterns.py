@@ -25,18 +25,21 @@ class Pattern:
 
     text: str
     _pieces: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    """The literal text between the stars: one piece when there is no star, else prefix, middles, suffix."""
+    """The literal text between the stars: prefix, middles, suffix; nothing when there is no star."""
 
     def __post_init__(self) -> None:
         if not self.text or _CONTROL.search(self.text):
             raise ValueError("expected a pattern of at least one character, without control characters")
+        if "*" not in self.text:
+            object.__setattr__(self, "_pieces", ())
+            return
         object.__setattr__(self, "text", _STARS.sub("*", self.text))
         object.__setattr__(self, "_pieces", tuple(self.text.split("*")))
 
     @property
     def literal(self) -> bool:
         """Whether the pattern stands for exactly one text."""
-        return len(self._pieces) == 1
+        return not self._pieces
 
     @property
     def matches_all(self) -> bool:
@@ -46,7 +49,7 @@ class Pattern:
     def matches(self, text: str) -> bool:
         """Whether the whole text fits. Linear in its length: pieces are found leftmost first, never retried."""
         pieces = self._pieces
-        if len(pieces) == 1:
+        if not pieces:
             return text == self.text
         prefix, suffix = pieces[0], pieces[-1]
         position, end = len(prefix), len(text) - len(suffix)
