@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from operator import itemgetter
 
 from cos.errors import COSError
 
-_MAX_KEPT_NAMES = 48
-_MAX_KEPT_BYTES = 1024
+_name_of = itemgetter(0)
 
 
 class FieldNames:
@@ -30,17 +30,8 @@ class FieldNames:
         self.repeats = len(self.distinct) != len(names)
 
 
-_kept_names = lru_cache(maxsize=512)(FieldNames)
-
-
-def field_names(names: tuple[bytes, ...]) -> FieldNames:
-    """The one object for these lower-case names.
-
-    Long names, and many, are not remembered: what a stranger sends must not fill the memory.
-    """
-    if len(names) > _MAX_KEPT_NAMES or sum(map(len, names)) > _MAX_KEPT_BYTES:
-        return FieldNames(names)
-    return _kept_names(names)
+field_names = lru_cache(maxsize=256)(FieldNames)
+"""The one object for these lower-case names. It remembers so many sets, whoever sends them."""
 
 
 class Headers:
@@ -57,7 +48,7 @@ class Headers:
         self.fields = tuple([(name.lower(), value.strip(b" \t")) for name, value in fields])
         self._by_name = by_name = dict(self.fields)
         self._repeated: dict[bytes, list[bytes]] = {}
-        self.known = known = field_names(tuple([name for name, _ in self.fields]))
+        self.known = known = field_names(tuple(map(_name_of, self.fields)))
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
         self.get = self._get_single if known.repeats else by_name.get
         if known.repeats:

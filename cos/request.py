@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 
 from cos.errors import COSError
 from cos.headers import FieldNames, Headers
@@ -23,6 +24,7 @@ METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
+_value_of = itemgetter(1)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 _SINGLE = frozenset(
@@ -103,7 +105,7 @@ def _check_headers(headers: Headers) -> None:
     if wrong is not None:
         raise COSError("InvalidRequest", wrong)
     # One look at all the values.
-    values = b"".join([value for _, value in headers.fields])
+    values = b"".join(map(_value_of, headers.fields))
     if _CONTROL.search(values):
         raise COSError("InvalidRequest", "Expected header values without control characters.")
     size_bytes = names_bytes + len(values)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
@@ -20,7 +21,9 @@ from cos.errors import COSError
 MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
+_name_of = itemgetter(0)
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+_PLAIN_IN_PATHS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/"
 _VISIBLE = re.compile(rb"[!-\"$-~]*")
 """Visible ASCII without `#`."""
 
@@ -49,7 +52,7 @@ class Target:
 
     def names(self) -> tuple[str, ...]:
         """The name of every parameter, repeats included."""
-        return tuple([name for name, _ in self.query])
+        return tuple(map(_name_of, self.query))
 
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
@@ -116,15 +119,13 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
 
 def render_path(path: bytes) -> bytes:
     """A decoded path (with its first `/`) as a target's path. `parse_target(render_path(p)).path == p`."""
-    rendered = quote_from_bytes(path, safe="/-_.~")
-    if "./" in rendered:
-        rendered = rendered.replace("./", ".%2F")
-    return rendered.encode("ascii")
+    rendered = path if not path.translate(None, _PLAIN_IN_PATHS) else quote_from_bytes(path, safe="/-_.~").encode()
+    return rendered.replace(b"./", b".%2F")
 
 
 def render_query(parameters: tuple[Parameter, ...]) -> bytes:
     """Parameters as a query without `?`; a parameter without value is rendered `name=`."""
-    return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters).encode()
+    return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters]).encode()
 
 
 def percent_encode(text: str) -> str:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import lru_cache
+from operator import itemgetter
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
@@ -31,7 +32,9 @@ RESULT_ROOTS = {
 }
 """Operations whose 200 may hide an error, and the document a real success carries."""
 
+_name_of = itemgetter(0)
 _OUR_OWN = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken"})
+_REQUEST_IDS = (b"x-cos-request-id", b"x-amz-request-id")
 _STAYS = frozenset(
     {
         b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
@@ -56,8 +59,7 @@ class Relay:
         if operation is None:
             raise ValueError("a response is relayed for a known operation")
         context.upstream_status = response.status
-        context.upstream_request_id = _request_id(response.headers)
-        headers = _filtered(response.headers, exchange.request_id)
+        headers = _filtered(response.headers, context, exchange.request_id)
         if 300 <= response.status < 400 and response.status != 304:
             raise COSError("BadGateway", "The upstream answered with a redirect.")
         if exchange.method == "HEAD" or response.status == 304:
@@ -182,31 +184,32 @@ class Relay:
         await exchange.finish(body)
 
 
-def _filtered(received: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """What of the upstream's fields the client may see, with a request id in any case."""
-    places, identified = _passing(field_names(tuple([name for name, _ in received])))
+def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id: str) -> list[tuple[bytes, bytes]]:
+    """What of the upstream's fields the client may see, with a request id in any case; the upstream's is noted."""
+    known = field_names(tuple(map(_name_of, received)))
+    places, identified = _passing(known)
     headers = [received[place] for place in places]
-    if not identified:
+    if identified is not None:
+        context.upstream_request_id = received[identified][1].decode("latin-1")
+    if b"x-cos-request-id" not in known.distinct:
         headers.append((b"x-cos-request-id", request_id.encode("ascii")))
     return headers
 
 
 @lru_cache(maxsize=256)
-def _passing(known: FieldNames) -> tuple[tuple[int, ...], bool]:
-    """Which fields may pass, and whether a request id is among them."""
+def _passing(known: FieldNames) -> tuple[tuple[int, ...], int | None]:
+    """Which fields may pass, and where the upstream's request id is."""
     places = tuple(place for place, name in enumerate(known.names) if name not in _STAYS)
-    return places, b"x-cos-request-id" in known.distinct
+    identified = [place for place, name in enumerate(known.names) if name in _REQUEST_IDS]
+    return places, identified[0] if identified else None
 
 
 def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    return [*[field for field in headers if field[0] != b"content-length"], (b"content-length", b"%d" % length)]
-
-
-def _request_id(headers: list[tuple[bytes, bytes]]) -> str | None:
-    for name, value in headers:
-        if name in (b"x-cos-request-id", b"x-amz-request-id"):
-            return value.decode("latin-1")
-    return None
+    declared = (b"content-length", b"%d" % length)
+    if declared in headers:
+        # Once: the transport accepts no other.
+        return headers
+    return [*[field for field in headers if field[0] != b"content-length"], declared]
 
 
 async def _read_at_most(stream: AsyncIterator[bytes], max_bytes: int) -> bytes | None:

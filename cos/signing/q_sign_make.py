@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from cos.rewrite import UpstreamRequest
@@ -46,6 +47,7 @@ SIGNED_HEADERS = frozenset(
 )
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
+_name_of = itemgetter(0)
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
 _REPLACED = (b"authorization", _TOKEN_HEADER)
 
@@ -65,7 +67,7 @@ def sign(
     if token is not None:
         headers.append((_TOKEN_HEADER, token.encode()))
     fields = _signature_fields(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    authorization = "&".join([f"{name}={value}" for name, value in fields])
+    authorization = "&".join(map("=".join, fields))
     headers.append((b"authorization", authorization.encode()))
     return UpstreamRequest(request.method, request.host, request.path, request.query, request.target, tuple(headers))
 
@@ -140,15 +142,14 @@ class _Order(NamedTuple):
 
 def _cover_headers(fields: Sequence[tuple[bytes, bytes]]) -> _Covered:
     # The receiver sees a value without surrounding white space.
-    names = tuple([name for name, _ in fields])
-    order = _order_headers(names)
+    order = _order_headers(tuple(map(_name_of, fields)))
     if order is not None:
         return _Covered(order.names, [fields[place][1].strip(b" \t") for place in order.places], order.listed)
     return _sorted([(encode_name(name), value.strip(b" \t")) for name, value in fields if _is_covered(name)])
 
 
 def _cover_parameters(query: Sequence[Parameter]) -> _Covered:
-    order = _order_parameters(tuple([name for name, _ in query]))
+    order = _order_parameters(tuple(map(_name_of, query)))
     if order is not None:
         return _Covered(order.names, [query[place].value.encode() for place in order.places], order.listed)
     return _sorted([(encode_name(name.encode()), value.encode()) for name, value in query])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 import httptools
@@ -26,6 +27,7 @@ STATUS_LINE_START = b"HTTP/1."
 _METHOD = re.compile(rb"[A-Z]{1,20}")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_name_of, _value_of = itemgetter(0), itemgetter(1)
 _NOT_IN_VALUES = re.compile(rb"[\r\n\x00]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
@@ -60,8 +62,8 @@ def render_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, byt
     if _TARGET.fullmatch(target) is None:
         raise HeadError("Expected a request target of visible ASCII.")
     fields = tuple(headers)
-    _check_names(tuple([name for name, _ in fields]))
-    if _NOT_IN_VALUES.search(b"".join([value for _, value in fields])):
+    _check_names(tuple(map(_name_of, fields)))
+    if _NOT_IN_VALUES.search(b"".join(map(_value_of, fields))):
         name = next(name for name, value in fields if _NOT_IN_VALUES.search(value))
         raise HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
     lines = b"\r\n".join(map(b": ".join, fields))
@@ -81,7 +83,7 @@ def _check_names(names: tuple[bytes, ...]) -> None:
 
 def read_request_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """Body bytes a request declares; None when it is chunked, 0 when it says nothing. Raises HeadError."""
-    framing = _read_framing([(name.lower(), value) for name, value in headers])
+    framing = _read_framing(tuple(headers))
     return None if framing.chunked else framing.content_length or 0
 
 
@@ -133,12 +135,12 @@ def _find_framing(known: FieldNames) -> tuple[int, ...]:
 
 
 def _read_framing(headers: Sequence[tuple[bytes, bytes]]) -> _Framing:
-    """`headers` with lower-case names."""
     content_length: int | None = None
     chunked = False
     keep_alive = True
-    for place in _find_framing(field_names(tuple([name for name, _ in headers]))):
-        name, value = headers[place]
+    known = field_names(tuple(map(bytes.lower, map(_name_of, headers))))
+    for place in _find_framing(known):
+        name, value = known.names[place], headers[place][1]
         if name == b"content-length":
             if content_length is not None or _LENGTH.fullmatch(value) is None:
                 raise HeadError("Expected one Content-Length of digits.")
