@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from policies import rules
-from policies.decision import Decision, Verdict, Violation
+from policies.decision import Decision, Verdict
 from policies.document import FORMAT_VERSION, parse_document
 from policies.engine import Engine
 from policies.problems import DocumentError, PolicyErrors
@@ -61,7 +61,7 @@ class Narrowing:
             return replace(
                 own,
                 version=granted.version,
-                violations=violations or (Violation("session", "the session policy does not allow this"),),
+                violations=violations,
                 trace=granted.trace + own.trace,
             )
         if own.verdict is Verdict.NEEDS_FACTS or granted.verdict is Verdict.NEEDS_FACTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from cos.byte_range import ByteRange
-from policies.decision import Verdict
+from cos.values import Region
+from policies.decision import Amendment, Decision, Effect, Fact, Mode, StatementTrace, Verdict
 from policies.loading import DocumentSource, PolicySet, load_policies
 from policies.narrowing import MAX_BYTES, MAX_STATEMENTS, Narrowing, parse_narrowing
 from policies.problems import PolicyErrors
@@ -138,45 +140,168 @@ def test_what_the_documents_want_measured_is_measured_in_a_session_too(documents
 
 
 GOOD = json.dumps({"statements": [statement()]})
+NO_OBJECT = "1:1: found something else, expected a JSON object of statements, and a version if any"
+NO_LIST = f"1:1: statements: found something else, expected a list of 1 to {MAX_STATEMENTS} statements"
+TWICE = "1:1: found no JSON text of a policy (a name is repeated), expected a JSON object"
+
+
+def padded(number: int) -> str:
+    return GOOD + " " * (number - len(GOOD))
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "error"),
     [
-        pytest.param("", id="nothing"),
-        pytest.param("null", id="null"),
-        pytest.param("[]", id="a list"),
-        pytest.param("version: 1\nstatements: []", id="yaml"),
-        pytest.param("{}", id="no statements"),
-        pytest.param('{"statements": []}', id="an empty list"),
-        pytest.param('{"statements": {}}', id="a mapping"),
-        pytest.param('{"statements": [1]}', id="a number for a statement"),
-        pytest.param('{"statements": [{}]}', id="an empty statement"),
-        pytest.param(GOOD.replace('"statements"', '"version": 2, "statements"'), id="another version"),
-        pytest.param(GOOD[:-1] + ', "tests": []}', id="tests"),
-        pytest.param(GOOD[:-1] + ', "sets": {}}', id="sets"),
-        pytest.param(GOOD[:-1] + ', "territories": {}}', id="territories"),
-        pytest.param(GOOD[:-1] + ', "statements": []}', id="statements twice"),
-        pytest.param(GOOD.replace('"effect"', '"effect": "deny", "effect"'), id="an effect twice"),
-        pytest.param(GOOD.replace("cos:GetObject", "cos:NoSuch"), id="an unknown action"),
-        pytest.param(GOOD.replace("cos:GetObject", "cos:UploadPartCopy"), id="a copy without its pair"),
-        pytest.param(GOOD.replace('"films/*"', "NaN"), id="not a number"),
-        pytest.param(GOOD + " x", id="text after it"),
-        pytest.param("[" * 1000, id="nested without end"),
-        pytest.param(GOOD + " " * MAX_BYTES, id="too long"),
+        pytest.param("", "1:1: found no JSON text of a policy (", id="nothing"),
+        pytest.param("null", NO_OBJECT, id="null"),
+        pytest.param("[]", NO_OBJECT, id="a list"),
+        pytest.param("version: 1\nstatements: []", "1:1: found no JSON text of a policy (Expecting", id="yaml"),
+        pytest.param("{}", NO_OBJECT, id="no statements"),
+        pytest.param('{"version": 1}', NO_OBJECT, id="a version alone"),
+        pytest.param('{"statements": []}', NO_LIST, id="an empty list"),
+        pytest.param('{"statements": {}}', NO_LIST, id="a mapping"),
+        pytest.param('{"statements": {"id": "a"}}', NO_LIST, id="one statement without a list"),
+        pytest.param('{"statements": [1]}', "1:31: statements[0]: found '1', expected a mapping", id="a number"),
         pytest.param(
-            json.dumps({"statements": [{"id": str(n)} for n in range(MAX_STATEMENTS + 1)]}), id="too many statements"
+            '{"statements": [{}]}', "1:31: statements[0]: found a mapping without 'id', expected the key", id="no key"
         ),
-        pytest.param(json.dumps({"statements": [statement(), statement()]}), id="one id twice"),
-        pytest.param(json.dumps({"statements": [statement(when={"no_such_rule": 1})]}), id="an unknown rule"),
+        pytest.param(
+            GOOD.replace('"statements"', '"version": 2, "statements"'),
+            "1:13: version: found '2', expected 1, the only version of this format",
+            id="another version",
+        ),
+        pytest.param(GOOD[:-1] + ', "tests": []}', NO_OBJECT, id="tests"),
+        pytest.param(GOOD[:-1] + ', "sets": {}}', NO_OBJECT, id="sets"),
+        pytest.param(GOOD[:-1] + ', "territories": {}}', NO_OBJECT, id="territories"),
+        pytest.param(GOOD[:-1] + ', "statements": []}', TWICE, id="statements twice"),
+        pytest.param(GOOD.replace('"effect"', '"effect": "deny", "effect"'), TWICE, id="an effect twice"),
+        pytest.param(
+            GOOD.replace("cos:GetObject", "cos:NoSuch"),
+            "1:97: statements[0].actions[0]: found 'cos:NoSuch', expected an action the gateway knows",
+            id="an unknown action",
+        ),
+        pytest.param(
+            GOOD.replace("cos:GetObject", "cos:UploadPartCopy"),
+            "1:97: statements[0].actions[0]: found 'cos:UploadPartCopy', expected an action that does not copy",
+            id="a copy without its pair",
+        ),
+        pytest.param(
+            GOOD.replace('"films/*"', "NaN"),
+            "1:1: found no JSON text of a policy (NaN is not JSON), expected a JSON object",
+            id="not a number",
+        ),
+        pytest.param(GOOD + " x", "1:1: found no JSON text of a policy (Extra data", id="text after it"),
+        pytest.param('"\ud800"', "1:1: found half a character, expected text", id="half a character"),
+        pytest.param("[" * 1000, "1:1: found no JSON text of a policy (maximum recursion", id="nested without end"),
+        pytest.param(
+            padded(MAX_BYTES + 1), f"1:1: found {MAX_BYTES + 1} bytes, expected at most {MAX_BYTES}", id="too long"
+        ),
+        pytest.param(json.dumps({"statements": [{"id": f"{n}"} for n in range(17)]}), NO_LIST, id="too many"),
+        pytest.param(
+            json.dumps({"statements": [statement(), statement()]}),
+            "1:206: statements[1].id: found 'own', expected an id of its own (also on line 1)",
+            id="one id twice",
+        ),
+        pytest.param(
+            json.dumps({"statements": [statement(when={"no_such_rule": 1})]}),
+            "1:186: statements[0].when.no_such_rule: found 'no_such_rule', expected a rule kind: alignment,",
+            id="an unknown rule",
+        ),
     ],
 )
-def test_a_text_that_is_no_policy_is_refused(text: str) -> None:
-    with pytest.raises(PolicyErrors):
+def test_a_text_that_is_no_policy_is_refused(text: str, error: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
         parse_narrowing(text, territories=Territories())
+    first = str(caught.value.errors[0])
+    assert first.startswith(f"session policy:{error}")
+    assert len(first) < 400
 
 
-def test_as_long_as_may_be_is_accepted() -> None:
-    text = GOOD + " " * (MAX_BYTES - len(GOOD))
-    assert parse_narrowing(text, territories=Territories()) == parse_narrowing(text, territories=Territories())
-    assert parse_narrowing(text, territories=Territories()) != parse_narrowing(GOOD, territories=Territories())
+def test_as_much_as_may_be_is_accepted() -> None:
+    assert parse_narrowing(padded(MAX_BYTES), territories=Territories())
+    short = {"effect": "deny", "actions": "cos:*", "resource": {"bucket": "*"}}
+    most = json.dumps({"version": 1, "statements": [{"id": f"{n}", **short} for n in range(MAX_STATEMENTS)]})
+    assert parse_narrowing(most, territories=Territories())
+
+
+def test_equal_texts_are_equal_policies_of_one_digest() -> None:
+    one, again, other = (parse_narrowing(text, territories=Territories()) for text in (GOOD, GOOD, GOOD + " "))
+    assert one == again
+    assert len({one, again, other}) == 2
+    assert one != GOOD
+    assert one.digest == again.digest == hashlib.sha256(GOOD.encode()).hexdigest()[:12]
+    assert other.digest != one.digest
+
+
+def test_the_territories_of_the_gateway_are_those_of_a_session() -> None:
+    ends = {end: {"bucket": "*"} for end in ("source", "destination")}
+    rule = {"id": "c", "effect": "allow", "actions": ["cos:*"], "when": {"territory": "overseas->overseas"}, **ends}
+    text = json.dumps({"statements": [rule]})
+    request = copy(source=end(MEDIA, region="me-jeddah"), destination=end(MEDIA, region="me-jeddah"))
+    known = Territories().extended(overseas=[Region("me-jeddah")])
+    granted = Decision(Verdict.ALLOW, "v")
+    assert parse_narrowing(text, territories=known).narrow(granted, request).allowed
+    assert not parse_narrowing(text, territories=Territories()).narrow(granted, request).allowed
+
+
+TRACE = StatementTrace("wide", "films.yaml", Effect.ALLOW, Mode.ENFORCE, matched=True)
+PIN = Amendment("copy-source-if-match", '"d"', "source_conditions.pin")
+GRANTED = Decision(Verdict.ALLOW, "v1", "wide", "films.yaml", trace=(TRACE,), amendments=(PIN,))
+
+
+def test_what_is_left_has_the_version_the_trace_and_the_amendments_of_both() -> None:
+    own = narrowing(statement())
+    allowed = own.narrow(GRANTED, asked(own))
+    assert allowed == replace(GRANTED, trace=allowed.trace)
+    assert [trace.statement_id for trace in allowed.trace] == ["wide", "own"]
+
+
+def test_a_denial_of_the_session_has_its_reason_beside_both_traces() -> None:
+    own = narrowing(statement(when={"version": "require"}))
+    denied = own.narrow(GRANTED, asked(own))
+    assert (denied.verdict, denied.version, denied.statement_id) == (Verdict.DENY, "v1", None)
+    assert denied.reason == "session.version: no version is named, one is required"
+    assert [trace.statement_id for trace in denied.trace] == ["wide", "own"]
+    assert denied.amendments == ()
+
+
+def test_a_session_that_says_nothing_of_a_request_refuses_it_in_its_own_name() -> None:
+    own = narrowing(statement(principals=["team:x"]))
+    denied = own.narrow(GRANTED, asked(own))
+    assert denied.reason == "session.principal: no statement names 'team:media'"
+
+
+@pytest.mark.parametrize(
+    ("granted_needs", "own_when", "needs"),
+    [
+        (set(), {"range": {"max": "1MiB"}}, {Fact.SOURCE_SIZE}),
+        ({Fact.SOURCE_ETAG}, {"range": {"max": "1MiB"}}, {Fact.SOURCE_ETAG, Fact.SOURCE_SIZE}),
+        ({Fact.SOURCE_ETAG}, {}, {Fact.SOURCE_ETAG}),
+    ],
+)
+def test_the_facts_of_both_are_asked_for_at_once(
+    granted_needs: set[Fact], own_when: dict[str, Any], needs: set[Fact]
+) -> None:
+    ends = {end: {"bucket": "*"} for end in ("source", "destination")}
+    own = narrowing({"id": "c", "effect": "allow", "actions": ["cos:*"], "when": own_when, **ends})
+    granted = replace(GRANTED, verdict=Verdict.NEEDS_FACTS, needs=frozenset(granted_needs))
+    left = own.narrow(granted if granted_needs else GRANTED, copy(length=None))
+    assert (left.verdict, left.version, left.needs) == (Verdict.NEEDS_FACTS, "v1", needs)
+    assert [trace.statement_id for trace in left.trace] == ["wide", "c"]
+    assert left.amendments == ()
+
+
+def test_what_a_session_adds_is_added_once() -> None:
+    ends = {end: {"bucket": "*"} for end in ("source", "destination")}
+    pinned = {
+        "id": "c",
+        "effect": "allow",
+        "actions": ["cos:*"],
+        "when": {"source_conditions": {"pin": "etag"}},
+        **ends,
+    }
+    own = narrowing(pinned)
+    request = replace(copy(), facts=Facts(measured=True, source_size_bytes=9, source_etag="e"))
+    (added,) = own.narrow(replace(GRANTED, amendments=()), request).amendments
+    assert own.narrow(replace(GRANTED, amendments=(added,)), request).amendments == (added,)
+    assert own.narrow(replace(GRANTED, amendments=(PIN,)), request).amendments == (PIN, added)
