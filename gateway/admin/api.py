@@ -27,7 +27,7 @@ from gateway.admin.policies import policy_operations
 from gateway.admin.problems import Kind, Refused, problem_response
 from gateway.admin.sessions import session_operations
 from gateway.identifiers import new_request_id
-from gateway.services import Services, bucket_records
+from gateway.services import Services
 from gateway.settings import Environment
 
 DOCUMENT_PATH = "/openapi.json"
@@ -35,8 +35,6 @@ DOCUMENT_PATH = "/openapi.json"
 
 def operations(services: Services, crew: Crew) -> list[Operation[Any, Any]]:
     """Every operation there is."""
-    buckets = bucket_records(services.settings)
-    regions = {record.name: record.region for record in buckets}
     return [
         *admin_token_operations(services.administration.tokens),
         *access_key_operations(services.administration.keys),
@@ -46,7 +44,7 @@ def operations(services: Services, crew: Crew) -> list[Operation[Any, Any]]:
             production=services.settings.environment is Environment.PRODUCTION,
         ),
         *session_operations(services.administration.sessions),
-        *policy_operations(services.policies, services.audit, regions, crew.follow_reload),
+        *policy_operations(services.policies, services.audit, services.buckets.records, crew.follow_reload),
         *bucket_operations(services.buckets.records),
         *audit_operations(services.audit.path),
     ]

@@ -7,15 +7,18 @@ bucket lives need not be said.
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
-from dataclasses import replace
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from cos.values import Bucket, Region
 from gateway.admin.operations import Input
 from gateway.admin.problems import FieldError, Kind, Refused
 from gateway.credentials.views import View
-from policies.decision import Decision, Effect, Fact, Mode, StatementTrace, Verdict
+from policies.decision import Decision, Effect, Fact, Mode, Verdict
+from policies.explanation import Branch, CheckResult
+from policies.explanation import explain as explained
+from policies.loading import PolicySet
 from policies.nodes import nodes_of
 from policies.reader import Reader
 from policies.request import AccessRequest, Resource
@@ -82,16 +85,38 @@ class ViolationView(View):
     """The error code a caller would be answered."""
 
 
+class CheckView(View):
+    """One end or rule of a statement."""
+
+    name: str
+    result: CheckResult
+    rule: str | None
+    """Null unless it failed."""
+    reason: str | None
+
+
+class StatementErrorView(View):
+    """A statement that could not be judged: a fault of the gateway."""
+
+    statement: str
+    document: str
+    error: str
+
+
 class TraceView(View):
     """How one statement fared."""
 
     statement: str
     document: str
+    line: int | None
+    """Where it stands in its document."""
     effect: Effect
     mode: Mode
     matched: bool
     violation: ViolationView | None
     """The first check that failed; null when it matched."""
+    checks: list[CheckView]
+    """In the order they are made; none is left out."""
 
 
 class DecisionView(View):
@@ -111,6 +136,7 @@ class DecisionView(View):
     rehearsed: Verdict | None
     """The verdict if statements in shadow mode decided; null when none is about the request."""
     violations: list[ViolationView]
+    errors: list[StatementErrorView]
     trace: list[TraceView]
 
 
@@ -131,8 +157,8 @@ def access_request(asked: Explain, regions: Table[Bucket, Region]) -> AccessRequ
     return replace(request, resource=_placed(request.resource, regions), source=source)
 
 
-def view_decision(decision: Decision) -> DecisionView:
-    """A decision as it is shown."""
+def view_decision(policy_set: PolicySet, decision: Decision) -> DecisionView:
+    """A decision of `policy_set` as it is shown."""
     return DecisionView(
         verdict=decision.verdict,
         reason=decision.reason,
@@ -143,19 +169,29 @@ def view_decision(decision: Decision) -> DecisionView:
         adds={item.name: item.value for item in decision.amendments},
         rehearsed=decision.rehearsed,
         violations=[ViolationView(rule=item.rule, reason=item.reason, code=item.code) for item in decision.violations],
-        trace=[_view_trace(trace) for trace in decision.trace],
+        errors=[
+            StatementErrorView(statement=item.statement_id, document=item.document, error=item.error)
+            for item in decision.errors
+        ],
+        trace=[_view_branch(branch) for branch in explained(policy_set, decision)],
     )
 
 
-def _view_trace(trace: StatementTrace) -> TraceView:
+def _view_branch(branch: Branch) -> TraceView:
+    trace = branch.trace
     failed = trace.violation
     return TraceView(
         statement=trace.statement_id,
         document=trace.document,
+        line=branch.line,
         effect=trace.effect,
         mode=trace.mode,
         matched=trace.matched,
         violation=ViolationView(rule=failed.rule, reason=failed.reason, code=failed.code) if failed else None,
+        checks=[
+            CheckView(name=check.name, result=check.result, rule=check.rule or None, reason=check.reason or None)
+            for check in branch.checks
+        ],
     )
 
 

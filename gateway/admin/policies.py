@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from cos.values import Bucket, Region
 from gateway.admin.explain import DecisionView, Explain, access_request, view_decision
 from gateway.admin.operations import Call, ChangeQuery, NoBody, NoQuery, Operation, Reply, WouldChange
 from gateway.admin.problems import FieldError, Kind, Refused
 from gateway.credentials.changes import described_author
 from gateway.credentials.views import View
 from gateway.policy_files import PolicyFiles
-from gateway.ports import AuditLog
+from gateway.ports import AuditLog, BucketRecord
 from gateway.stores.admin_tokens import Role
 from policies.loading import PolicySet
 from policies.problems import PolicyErrors
@@ -45,12 +44,12 @@ class PolicyHandlers:
         self,
         policies: PolicyFiles,
         audit: AuditLog,
-        regions: dict[Bucket, Region],
+        buckets: Callable[[], Sequence[BucketRecord]],
         reloaded: Callable[[], Awaitable[None]],
     ) -> None:
         self._policies = policies
         self._audit = audit
-        self._regions = regions
+        self._buckets = buckets
         self._reloaded = reloaded
 
     async def show(self, _: Call[NoQuery, NoBody]) -> Reply:
@@ -80,8 +79,9 @@ class PolicyHandlers:
 
     async def explain(self, call: Call[NoQuery, Explain]) -> Reply:
         """Judge a request that is only described."""
-        request = access_request(call.body, self._regions)
-        return Reply(200, view_decision(self._policies.decide(request)))
+        request = access_request(call.body, {record.name: record.region for record in self._buckets()})
+        active = self._policies.active
+        return Reply(200, view_decision(active, active.decide(request)))
 
     def _view(self, active: PolicySet) -> PoliciesView:
         return PoliciesView(
@@ -98,11 +98,11 @@ class PolicyHandlers:
 def policy_operations(
     policies: PolicyFiles,
     audit: AuditLog,
-    regions: dict[Bucket, Region],
+    buckets: Callable[[], Sequence[BucketRecord]],
     reloaded: Callable[[], Awaitable[None]],
 ) -> list[Operation[Any, Any]]:
-    """The rows of the table. `regions` are those of the registered buckets; `reloaded` is called after a reload."""
-    handlers = PolicyHandlers(policies, audit, regions, reloaded)
+    """The rows of the table. `buckets` are those known now; `reloaded` is called after a reload."""
+    handlers = PolicyHandlers(policies, audit, buckets, reloaded)
     return [
         Operation(
             method="GET", path="/policies", name="showPolicies", summary="The documents that decide now.",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import REFUSED, ConfigOption, JsonOption, Refusal, reported, say, say_json
+from gateway.cli.administering import ServerOption, TokenFileOption, asked
+from gateway.cli.output import REFUSED, ConfigOption, JsonOption, Refusal, complain, reported, say, say_json
+
+if TYPE_CHECKING:
+    from gateway.admin.audit import EventList
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Search the audit log.")
 
@@ -22,13 +26,21 @@ def find(
         str, typer.Argument(help="Decision id, or a request id of the gateway or of COS.", show_default=False)
     ],
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print every audit record of a request or decision, in the order written."""
+    """Print every audit record of a request or decision, in the order written. Exit code 1: there is none."""
     with reported():
-        from gateway.settings import load_settings
+        if server is None:
+            from gateway.settings import load_settings
 
-        events = list(events_of(load_settings(config).audit.path, identifier))
+            events = list(events_of(load_settings(config).audit.path, identifier))
+        else:
+            found = events_at(server, token_file, identifier)
+            events = found.items
+            if not found.complete:
+                complain("the gateway searched a part of its log only; there may be more")
     if as_json:
         say_json(events)
     else:
@@ -45,6 +57,14 @@ def events_of(path: Path, identifier: str) -> Iterator[dict[str, Any]]:
     """
     requests = {event["request_id"] for event in _events(path, {identifier}) if "request_id" in event}
     yield from _events(path, {identifier} | requests)
+
+
+def events_at(server: str, token_file: Path | None, identifier: str) -> EventList:
+    """The same of a running gateway's log, as far back as it searches. Raises what `reported` reports."""
+    from gateway.admin.audit import EventList
+
+    query = {"id": identifier}
+    return asked(server, token_file, lambda asking: asking.read(EventList, "GET", "/audit/events", query=query))
 
 
 def _events(path: Path, identifiers: set[str]) -> Iterator[dict[str, Any]]:

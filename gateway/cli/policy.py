@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.administering import ServerOption, TokenFileOption
 from gateway.cli.output import (
     OK,
     REFUSED,
@@ -19,13 +20,19 @@ from gateway.cli.output import (
     say_json,
 )
 from gateway.cli.policy_documents import Paths, parsed, read_asked, read_request_file, registered
+from gateway.cli.policy_remote import explained_at, reload, status
 from gateway.cli.policy_replay import diff, replay
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Check, test, explain and rehearse policy documents."
 )
 app.command()(diff)
 app.command()(replay)
+app.command()(status)
+app.command()(reload)
 
 END_HELP = "bucket[/key][@region]; the region of a registered bucket may be left out."
 
@@ -125,12 +132,15 @@ def explain(
     ] = None,
     paths: Annotated[list[Path] | None, typer.Option("--policy", help="Documents to use; may repeat.")] = None,
     config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what would be decided about a request, and why. Exit code 0: allowed; 1: refused."""
     from datetime import UTC, datetime
 
     from gateway.cli.policy_decision import described, say_decision
+    from policies.explanation import explain as explained
 
     flags: dict[str, Any] = {
         "principal": principal,
@@ -154,40 +164,56 @@ def explain(
     given = {name: value for name, value in flags.items() if value is not None}
     if sum((bool(given), request is not None, decision is not None)) != 1:
         raise typer.BadParameter("expected a request by flags, by --request or by --decision, one of them")
+    if server is not None and paths:
+        raise typer.BadParameter("expected --policy or --server: a gateway judges by its own documents")
     recorded: dict[str, Any] = {}
     with reported():
         from gateway.settings import load_settings
 
-        settings = load_settings(config)
-        regions = registered(settings)
+        settings = load_settings(config) if server is None else None
+        regions = registered(settings) if settings is not None else {}
         if request is not None:
             asked = read_asked(read_request_file(request), regions, place=str(request))
         elif decision is not None:
-            written, recorded = _recorded(settings.audit.path, decision)
+            events = _events(settings, server, token_file, decision)
+            written, recorded = _recorded(events, decision)
             asked = read_asked(written, {}, place=f"decision {decision}")
         else:
             given.setdefault("time", datetime.now(UTC).isoformat())
             asked = read_asked(given, regions, place="command line", flags=True)
-        policy_set = parsed(paths, settings)
-        answer = policy_set.decide(asked)
+        if settings is not None:
+            policy_set = parsed(paths, settings)
+            answer = policy_set.decide(asked)
+            branches = explained(policy_set, answer)
+        else:
+            answer, branches = explained_at(str(server), token_file, asked)
     if as_json:
-        say_json(described(policy_set, answer) | ({"recorded": recorded} if recorded else {}))
+        say_json(described(answer, branches) | ({"recorded": recorded} if recorded else {}))
     else:
         if recorded:
             by = f" by {recorded['statement']}" if recorded.get("statement") else ""
             say(f"recorded: {recorded.get('verdict')}{by}, policy version {recorded.get('version')}")
-        say_decision(policy_set, answer)
+        say_decision(answer, branches)
     raise typer.Exit(OK if answer.allowed else REFUSED)
 
 
-def _recorded(log: Path, decision_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _events(
+    settings: Settings | None, server: str | None, token_file: Path | None, identifier: str
+) -> list[dict[str, Any]]:
+    from gateway.cli.audit import events_at, events_of
+
+    if settings is None:
+        return events_at(str(server), token_file, identifier).items
+    return list(events_of(settings.audit.path, identifier))
+
+
+def _recorded(events: list[dict[str, Any]], decision_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The request of a decision, and what was decided then. Raises Refusal."""
-    from gateway.cli.audit import events_of
     from gateway.cli.policy_history import written_requests
 
-    for event in events_of(log, decision_id):
+    for event in events:
         written = list(written_requests(event))
         if written and event.get("decision_id") == decision_id:
             # Of a batch it is the last key that was judged.
             return written[-1], event.get("policy") or {}
-    raise Refusal(f"the audit log {log} holds no request for the decision {decision_id!r}")
+    raise Refusal(f"the audit log holds no request for the decision {decision_id!r}")

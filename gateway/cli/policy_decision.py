@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 from gateway.cli.output import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from policies.decision import Decision
     from policies.explanation import Branch
-    from policies.loading import PolicySet
 
 _MARKS = {"passed": "+", "failed": "x", "unreached": "."}
 
 
-def described(policy_set: PolicySet, decision: Decision) -> dict[str, Any]:
-    """The decision as plain data."""
-    from policies.explanation import explain
-
+def described(decision: Decision, branches: Sequence[Branch]) -> dict[str, Any]:
+    """The decision and its tree of checks as plain data."""
     return {
         "verdict": decision.verdict,
         "reason": None if decision.allowed else decision.reason,
@@ -28,8 +27,10 @@ def described(policy_set: PolicySet, decision: Decision) -> dict[str, Any]:
         "adds": {item.name: item.value for item in decision.amendments},
         "rehearsed": decision.rehearsed,
         "violations": [{"rule": item.rule, "reason": item.reason} for item in decision.violations],
-        "errors": [{"statement": item.statement_id, "error": item.error} for item in decision.errors],
-        "trace": [_described_branch(branch) for branch in explain(policy_set, decision)],
+        "errors": [
+            {"statement": item.statement_id, "document": item.document, "error": item.error} for item in decision.errors
+        ],
+        "trace": [_described_branch(branch) for branch in branches],
     }
 
 
@@ -51,23 +52,20 @@ def _described_branch(branch: Branch) -> dict[str, Any]:
     }
 
 
-def say_decision(policy_set: PolicySet, decision: Decision) -> None:
+def say_decision(decision: Decision, branches: Sequence[Branch]) -> None:
     """Print the verdict, its reasons and the tree of checks: `+` passed, `x` failed, `.` not reached."""
-    from policies.explanation import explain
-
     by = f" by {decision.statement_id} ({decision.document})" if decision.statement_id else ""
     say(f"{decision.verdict}{by}, policy version {decision.version}")
     if decision.needs:
         say(f"needs: {', '.join(sorted(decision.needs))}; name it with --size, --etag or --upload-size")
     for amendment in decision.amendments:
-        say(f"adds: {amendment.name}: {amendment.value} ({amendment.rule})")
+        say(f"adds: {amendment.name}: {amendment.value}")
     for violation in decision.violations:
         say(f"{violation.rule}: {violation.reason}")
     for error in decision.errors:
         say(f"error in {error.statement_id} ({error.document}): {error.error}")
     if decision.rehearsed is not None and decision.rehearsed is not decision.verdict:
         say(f"rehearsed: {decision.rehearsed}, if the statements in shadow mode decided")
-    branches = explain(policy_set, decision)
     if branches:
         say()
     for branch in branches:
