@@ -19,9 +19,12 @@ from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
 from gateway.process.descriptors import connections_possible
+from gateway.server.acceptor import SecureServer
 from gateway.server.connections import Connections
-from gateway.server.data_protocol import Deadlines, data_protocol
+from gateway.server.data_protocol import data_protocol
+from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import Server, bind, listeners
+from gateway.server.secure_protocol import secure_protocol
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 from gateway.sts import SessionEndpoint, sts_app
@@ -68,15 +71,19 @@ class Gateway:
 
     @property
     def endpoint(self) -> str:
-        return _url(self.data_host, self.data_port)
+        return _url(self._scheme, self.data_host, self.data_port)
 
     @property
     def admin_endpoint(self) -> str:
-        return _url(self.admin_host, self.admin_port)
+        return _url("http", self.admin_host, self.admin_port)
 
     @property
     def sts_endpoint(self) -> str | None:
-        return _url(self.sts_host, self.sts_port) if self.sts_port is not None else None
+        return _url(self._scheme, self.sts_host, self.sts_port) if self.sts_port is not None else None
+
+    @property
+    def _scheme(self) -> str:
+        return self.services.settings.tls.scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +109,10 @@ def listening(settings: Settings) -> Iterator[Listening]:
 
 def described(settings: Settings, sockets: Listening) -> str:
     """Where each port is, for people."""
-    named = [("admin", settings.admin.host, sockets.admin), ("sts", settings.sts.host, sockets.sts)]
-    others = [f"{name} {_url(host, port_of(found))}" for name, host, found in named if found is not None]
-    return f"{_url(settings.data.host, port_of(sockets.data))} ({', '.join(others)})"
+    scheme = settings.tls.scheme
+    named = [("admin", "http", settings.admin.host, sockets.admin), ("sts", scheme, settings.sts.host, sockets.sts)]
+    others = [f"{name} {_url(how, host, port_of(found))}" for name, how, host, found in named if found is not None]
+    return f"{_url(scheme, settings.data.host, port_of(sockets.data))} ({', '.join(others)})"
 
 
 @asynccontextmanager
@@ -135,10 +143,12 @@ async def serving(
     On leaving, stop accepting, let requests in flight finish, and close everything. Raises what `open_services` raises.
     """
     async with open_services(settings) as services:
-        data = Server(_data_config(settings, services))
-        servers, tasks = [data], [asyncio.create_task(data.serve(sockets=listeners(sockets.data)))]
+        data = _data_server(settings, services)
+        plain = services.certificate is None
+        data_listeners = listeners(sockets.data) if plain else [sockets.data]
+        servers, tasks = [data], [asyncio.create_task(data.serve(sockets=data_listeners))]
         if sockets.sts is not None:
-            sts = Server(_sts_config(settings, services))
+            sts = _sts_server(settings, services)
             servers.append(sts)
             tasks.append(asyncio.create_task(sts.serve(sockets=[sockets.sts])))
         answering = list(servers)
@@ -161,35 +171,12 @@ async def serving(
             await asyncio.wait(tasks)
 
 
-def _data_config(settings: Settings, services: Services) -> uvicorn.Config:
-    deadlines = Deadlines(
-        head_seconds=settings.data.header_timeout_seconds,
-        body_idle_seconds=settings.data.body_idle_timeout_seconds,
-        keepalive_seconds=settings.data.keepalive_seconds,
-        min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
-    )
-    connections = Connections(
-        max_connections=connections_possible(settings.data.max_connections),
-        max_per_address=settings.data.max_connections_per_address,
-    )
-    return uvicorn.Config(
-        data_app(services.pipeline),
-        http=data_protocol(deadlines, connections),
-        loop="none",
-        lifespan="off",
-        ws="none",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.data.drain_seconds),
-        backlog=2048,
-    )
+def _data_server(settings: Settings, services: Services) -> Server:
+    possible = connections_possible(settings.data.max_connections)
+    return _server(data_app(services.pipeline), settings, services, max_connections=possible, dates=False)
 
 
-def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
+def _sts_server(settings: Settings, services: Services) -> Server:
     sessions = services.sessions
     endpoint = SessionEndpoint(
         keys=services.keys,
@@ -199,7 +186,12 @@ def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
         audit=services.audit,
         territories=sessions.territories,
     )
-    # Its callers are the data port's: the same deadlines, and connections of its own.
+    # Its callers are the data port's: the same deadlines and certificate, and connections of its own.
+    return _server(sts_app(endpoint), settings, services, max_connections=settings.data.max_connections, dates=True)
+
+
+def _server(app: ASGIApp, settings: Settings, services: Services, *, max_connections: int, dates: bool) -> Server:
+    """A server for applications, over TLS if there is a certificate. `dates`: its answers are given theirs."""
     deadlines = Deadlines(
         head_seconds=settings.data.header_timeout_seconds,
         body_idle_seconds=settings.data.body_idle_timeout_seconds,
@@ -207,11 +199,12 @@ def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
         min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
     )
     connections = Connections(
-        max_connections=settings.data.max_connections, max_per_address=settings.data.max_connections_per_address
+        max_connections=max_connections, max_per_address=settings.data.max_connections_per_address
     )
-    return uvicorn.Config(
-        sts_app(endpoint),
-        http=data_protocol(deadlines, connections),
+    speaks = data_protocol if services.certificate is None else secure_protocol
+    config = uvicorn.Config(
+        app,
+        http=speaks(deadlines, connections),
         loop="none",
         lifespan="off",
         ws="none",
@@ -219,9 +212,14 @@ def _sts_config(settings: Settings, services: Services) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=dates,
         proxy_headers=False,
         timeout_graceful_shutdown=int(settings.data.drain_seconds),
+        backlog=2048,
     )
+    if services.certificate is None:
+        return Server(config)
+    return SecureServer(config, services.certificate, connections=connections, deadlines=deadlines)
 
 
 def _admin_config(services: Services, crew: Crew) -> uvicorn.Config:
@@ -252,5 +250,5 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

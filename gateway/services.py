@@ -38,6 +38,7 @@ from gateway.session_services import SessionServices, session_services
 from gateway.settings import Durability, LogFormat, LogLevel, Settings
 from gateway.stores.database import Database
 from gateway.telemetry import Telemetry
+from gateway.tls.active import ServerCertificate, certificate_in_use
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.settings import PoolLimits, Timeouts, TransportKind, UpstreamSettings
 from policies.regions import Territories
@@ -61,6 +62,8 @@ class Services:
     administration: Administration
     rotation: Rotation
     sessions: SessionServices
+    certificate: ServerCertificate | None
+    """None: the data and sts ports speak plain HTTP."""
     accepting: bool = False
 
     def checks(self) -> list[Check]:
@@ -72,7 +75,14 @@ class Services:
             self._bucket_check(),
             Check("policies", self.policies.healthy, self.policies.state),
             Check("audit", not self.audit.failing, str(self.audit.path)),
+            *([] if self.certificate is None else [self.certificate.check()]),
         ]
+
+    def reload_soon(self, cause: str) -> None:
+        """Read policy documents and certificates anew, from a signal handler of the event loop."""
+        self.policies.reload_soon(cause)
+        if self.certificate is not None:
+            self.certificate.reload_soon(cause)
 
     def _key_check(self) -> Check:
         try:
@@ -97,11 +107,12 @@ class Services:
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Build everything from checked settings, and close it again.
 
-    Raises PolicyErrors, MasterKeyError, RecordExists and PortError; then nothing is left open.
+    Raises PolicyErrors, MasterKeyError, TlsFileError, RecordExists and PortError; then nothing is left open.
     """
     async with AsyncExitStack() as stack:
         policies = PolicyFiles(settings.policies.paths, territories=territories(settings))
         policies.load()
+        certificate = await stack.enter_async_context(certificate_in_use(settings.tls))
         audit = JsonLinesAuditLog(settings.audit.path, sync=settings.audit.durability is Durability.DISK)
         stack.push_async_callback(audit.aclose)
         vault = Vault(await open_master_keys(settings))
@@ -135,6 +146,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         telemetry = Telemetry(_access_log(settings, stack), in_flight=in_flight)
         telemetry.registry.register(policies)
+        if certificate is not None:
+            telemetry.registry.register(certificate)
         if settings.policies.watch and settings.policies.paths:
             stack.push_async_callback(_cancelled, asyncio.create_task(watch_policies(policies)))
         forwarder = Forwarder(credentials, upstream)
@@ -186,6 +199,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 buckets_of=lambda name: credentials.buckets_of(name, buckets.records()),
             ),
             sessions=sessions,
+            certificate=certificate,
         )
 
 

@@ -45,6 +45,7 @@ from gateway.configuration.sources import (
     read_file_layer,
     read_flag_layer,
 )
+from gateway.configuration.tls import TlsSettings
 from gateway.configuration.types import (
     Account,
     BucketName,
@@ -306,6 +307,7 @@ class Settings(BaseSettings):
     workers: Processes = 1
     """Processes that serve the data port; about one for each core the gateway may use."""
     data: DataSettings = DataSettings()
+    tls: TlsSettings = TlsSettings()
     admin: AdminSettings = AdminSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()

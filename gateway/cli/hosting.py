@@ -73,10 +73,10 @@ def configured_accounts(settings: Settings) -> tuple[Account, ...]:
 
 
 async def until_stopped(gateway: Gateway) -> None:
-    """Wait for TERM or INT; on HUP read the policy documents anew."""
+    """Wait for TERM or INT; on HUP read policy documents and certificates anew."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, gateway.services.policies.reload_soon, "signal")
+    loop.add_signal_handler(signal.SIGHUP, gateway.services.reload_soon, "signal")
     await stop.wait()

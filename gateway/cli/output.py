@@ -74,6 +74,7 @@ def reported() -> Iterator[None]:
     from gateway.ports import PortError, Sealed
     from gateway.server.listeners import PortTaken
     from gateway.stores.errors import InvalidRecord, RecordError
+    from gateway.tls.files import TlsFileError
     from policies.problems import PolicyErrors
 
     try:
@@ -82,7 +83,7 @@ def reported() -> Iterator[None]:
         for error in wrong.errors:
             complain(str(error))
         raise typer.Exit(USAGE) from None
-    except (MasterKeyError, SecretFileError, InvalidRecord) as wrong:
+    except (MasterKeyError, SecretFileError, TlsFileError, InvalidRecord) as wrong:
         complain(f"error: {wrong}")
         raise typer.Exit(USAGE) from None
     except Sealed as sealed:

@@ -31,7 +31,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Run the gateway. TERM drains and stops it, HUP reads the policy documents anew."""
+    """Run the gateway. TERM drains and stops it, HUP reads policy documents and certificates anew."""
     flags = {"data.host": host, "data.port": port, "admin.port": admin_port, "workers": workers}
     with reported():
         _run(config, {key: value for key, value in flags.items() if value is not None}, profile)

@@ -12,6 +12,7 @@ from gateway.configuration.contradictions import Contradiction, is_loopback, one
 from gateway.configuration.credential_checks import credential_contradictions
 from gateway.configuration.errors import Location
 from gateway.configuration.sources import Layer
+from gateway.configuration.tls import tls_contradictions
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -26,6 +27,7 @@ def contradictions(settings: Settings, layer: Layer) -> Iterator[Contradiction]:
     yield from _secrets(settings, layer)
     yield from _identity_providers(settings)
     yield from credential_contradictions(settings)
+    yield from tls_contradictions(settings.tls)
     if settings.environment == "production":
         yield from _production(settings, layer)
 

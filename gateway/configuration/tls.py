@@ -64,6 +64,11 @@ class TlsSettings(Group):
     """A request without a signature is its certificate's principal's."""
 
     @property
+    def scheme(self) -> str:
+        """What the URLs of both ports begin with."""
+        return "http" if self.certificate is None else "https"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that is read."""
         return tuple(path for path in (self.certificate, self.key, self.client_ca, self.client_crl) if path is not None)
@@ -71,14 +76,14 @@ class TlsSettings(Group):
 
 def tls_contradictions(tls: TlsSettings) -> Iterator[Contradiction]:
     """Settings of TLS that need or exclude one another."""
-    here = ("data", "tls")
+    here = ("tls",)
     if (tls.certificate is None) != (tls.key is None):
         missing, given = ("key", "certificate") if tls.key is None else ("certificate", "key")
-        yield Contradiction((*here, missing), "null", f"a file, as data.tls.{given} names one")
+        yield Contradiction((*here, missing), "null", f"a file, as tls.{given} names one")
     asked = tls.client_certificates is not ClientCertificates.OFF
     if asked and tls.certificate is None:
         yield Contradiction(
-            (*here, "client_certificates"), repr(str(tls.client_certificates)), "off, or data.tls.certificate"
+            (*here, "client_certificates"), repr(str(tls.client_certificates)), "off, or tls.certificate"
         )
     if asked and tls.client_ca is None:
         yield Contradiction((*here, "client_ca"), "null", "a file, as client certificates are asked for")

@@ -21,7 +21,8 @@ import uvicorn
 
 from cos.errors import COSError
 from gateway.server.connections import Admission, Connections
-from gateway.server.data_protocol import TURN_AWAY_SECONDS, Deadlines
+from gateway.server.data_protocol import TURN_AWAY_SECONDS
+from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import ACCEPTED_PER_TURN, Server
 from gateway.server.responses import render_refusal
 from gateway.server.secure_protocol import SecureProtocol

@@ -27,7 +27,7 @@ from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 from cos.target import MAX_TARGET_BYTES
 from gateway.client_certificates import ClientCertificate
 from gateway.server.connections import Admission, Connections
-from gateway.server.deadlines import Deadlines as Deadlines
+from gateway.server.deadlines import Deadlines
 from gateway.server.request_scope import check_framing, fill_scope
 from gateway.server.responses import NO_TUNNEL, Flow, GentleTransport, ResponseCycle, render_refusal
 

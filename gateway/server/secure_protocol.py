@@ -17,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.client_certificates import read_client_certificate
 from gateway.server.connections import Admission, Connections
-from gateway.server.data_protocol import DataProtocol, Deadlines
+from gateway.server.data_protocol import DataProtocol
+from gateway.server.deadlines import Deadlines
 
 MAX_BUFFER_BYTES = 64 * 1024
 """Bytes a connection keeps each way before it waits; event loops keep up to 512 KiB by themselves."""

@@ -89,7 +89,7 @@ class ServerCertificate:
                 fresh = await asyncio.to_thread(load, self._settings)
                 if not fresh.is_current(self._now()):
                     raise TlsFileError(
-                        "data.tls: expected a certificate, and lists of revoked ones, whose time has come and is not "
+                        "tls: expected a certificate, and lists of revoked ones, whose time has come and is not "
                         f"over, got {_period(fresh)}."
                     )
             except TlsFileError as error:

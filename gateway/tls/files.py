@@ -114,7 +114,7 @@ def _ask_clients(context: ssl.SSLContext, settings: TlsSettings) -> tuple[bytes,
     try:
         context.load_verify_locations(cadata=authorities.decode("ascii"))
     except (OSError, ValueError):
-        raise TlsFileError(f"data.tls.client_ca: expected certificates in PEM at {settings.client_ca}.") from None
+        raise TlsFileError(f"tls.client_ca: expected certificates in PEM at {settings.client_ca}.") from None
     if settings.client_crl is None:
         return sha256(authorities).digest(), None
     lists = _read("client_crl", settings.client_crl)
@@ -122,7 +122,7 @@ def _ask_clients(context: ssl.SSLContext, settings: TlsSettings) -> tuple[bytes,
     try:
         context.load_verify_locations(cafile=settings.client_crl)
     except OSError:
-        raise TlsFileError(f"data.tls.client_crl: expected X509 CRL blocks in PEM at {settings.client_crl}.") from None
+        raise TlsFileError(f"tls.client_crl: expected X509 CRL blocks in PEM at {settings.client_crl}.") from None
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return sha256(sha256(authorities).digest() + sha256(lists).digest()).digest(), until
 
@@ -130,37 +130,37 @@ def _ask_clients(context: ssl.SSLContext, settings: TlsSettings) -> tuple[bytes,
 def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     def passphrase() -> str:
         # Without this, OpenSSL would ask for it on the terminal.
-        raise TlsFileError(f"data.tls.key: expected a key without a passphrase at {key}.")
+        raise TlsFileError(f"tls.key: expected a key without a passphrase at {key}.")
 
     try:
         context.load_cert_chain(certificate, key, password=passphrase)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise TlsFileError(
-                f"data.tls.key: expected the key of the certificate at {certificate}, got another one at {key}."
+                f"tls.key: expected the key of the certificate at {certificate}, got another one at {key}."
             ) from None
         reason = f" ({error.reason})" if error.reason else ""
-        raise TlsFileError(f"data.tls.key: expected a private key in PEM at {key} that TLS can use{reason}.") from None
+        raise TlsFileError(f"tls.key: expected a private key in PEM at {key} that TLS can use{reason}.") from None
     except OSError as error:
-        raise TlsFileError(f"data.tls.key: expected a readable file at {key}, got: {error.strerror}.") from None
+        raise TlsFileError(f"tls.key: expected a readable file at {key}, got: {error.strerror}.") from None
 
 
 def _read_certificates(setting: str, path: Path, raw: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(raw)
     except ValueError:
-        raise TlsFileError(f"data.tls.{setting}: expected certificates in PEM at {path}.") from None
+        raise TlsFileError(f"tls.{setting}: expected certificates in PEM at {path}.") from None
 
 
 def _read_revocations(path: Path, raw: bytes) -> datetime | None:
     """When the first of the lists is out of date. A certificate among them would be taken for an authority: refused."""
     blocks = list(_BLOCK.finditer(raw))
     if not blocks or any(block[1] != b"X509 CRL" for block in blocks):
-        raise TlsFileError(f"data.tls.client_crl: expected X509 CRL blocks in PEM, and no others, at {path}.")
+        raise TlsFileError(f"tls.client_crl: expected X509 CRL blocks in PEM, and no others, at {path}.")
     try:
         updates = [x509.load_pem_x509_crl(block[0]).next_update_utc for block in blocks]
     except ValueError:
-        raise TlsFileError(f"data.tls.client_crl: expected well-formed lists at {path}.") from None
+        raise TlsFileError(f"tls.client_crl: expected well-formed lists at {path}.") from None
     return min((update for update in updates if update is not None), default=None)
 
 
@@ -171,20 +171,20 @@ def _read(setting: str, path: Path, *, private: bool = False) -> bytes:
             if private:
                 _refuse_unsafe(path, found)
             if not stat.S_ISREG(found.st_mode):
-                raise TlsFileError(f"data.tls.{setting}: expected a regular file at {path}.")
+                raise TlsFileError(f"tls.{setting}: expected a regular file at {path}.")
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise TlsFileError(f"data.tls.{setting}: expected a readable file at {path}, got: {error.strerror}.") from None
+        raise TlsFileError(f"tls.{setting}: expected a readable file at {path}, got: {error.strerror}.") from None
     if len(raw) > MAX_FILE_BYTES:
-        raise TlsFileError(f"data.tls.{setting}: expected at most {MAX_FILE_BYTES} bytes at {path}.")
+        raise TlsFileError(f"tls.{setting}: expected at most {MAX_FILE_BYTES} bytes at {path}.")
     return raw
 
 
 def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
     if found.st_uid not in {os.geteuid(), 0}:
         raise TlsFileError(
-            f"data.tls.key: expected {path} to belong to user {os.geteuid()} or root, got user {found.st_uid}."
+            f"tls.key: expected {path} to belong to user {os.geteuid()} or root, got user {found.st_uid}."
         )
     mode = stat.S_IMODE(found.st_mode)
     if mode & (_OTHERS | _GROUP_WRITE):
-        raise TlsFileError(f"data.tls.key: expected mode 0600 or 0640 of {path}, got {mode:04o}: others can use it.")
+        raise TlsFileError(f"tls.key: expected mode 0600 or 0640 of {path}, got {mode:04o}: others can use it.")

@@ -57,6 +57,6 @@ def _handle_signals(stop: asyncio.Event, services: Services) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, services.policies.reload_soon, "signal")
+    loop.add_signal_handler(signal.SIGHUP, services.reload_soon, "signal")
     # What came while it started comes now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -12,7 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from prometheus_client import CollectorRegistry, Metric
 
-LARGEST = frozenset({"cosgw_policy_statements", "cosgw_policy_files_refused"})
+LARGEST = frozenset(
+    {
+        "cosgw_policy_statements",
+        "cosgw_policy_files_refused",
+        "cosgw_tls_certificate_not_after_seconds",
+        "cosgw_tls_files_refused",
+    }
+)
 """Gauges that say the same thing in every process; the others are summed."""
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...]]

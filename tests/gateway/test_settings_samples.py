@@ -39,13 +39,13 @@ def declared_keys(model: type[BaseModel], prefix: str = "") -> set[str]:
 def written_keys(lines: list[str]) -> list[str]:
     keys, group = [], ""
     for line in lines:
-        if match := re.match(r"([a-z_]+):(.*)", line):
+        if match := re.match(r"([a-z0-9_]+):(.*)", line):
             group = match[1]
             if match[2].strip():
                 keys.append(group)
-        elif match := re.match(r"  - ([a-z_]+):", line) or re.match(r"    ([a-z_]+):", line):
+        elif match := re.match(r"  - ([a-z0-9_]+):", line) or re.match(r"    ([a-z0-9_]+):", line):
             keys.append(f"{group}[].{match[1]}")
-        elif match := re.match(r"  ([a-z_]+):", line):
+        elif match := re.match(r"  ([a-z0-9_]+):", line):
             keys.append(f"{group}.{match[1]}")
     return keys
 
@@ -59,7 +59,7 @@ def test_every_setting_of_the_reference_has_its_comment() -> None:
     plain = enabled_reference()
     without = [
         line for previous, line, enabled in zip(lines, lines[1:], plain[1:], strict=False)
-        if re.match(r"\s*(- )?[a-z_]+:", enabled) and not re.match(r"\s*# \S", previous)
+        if re.match(r"\s*(- )?[a-z0-9_]+:", enabled) and not re.match(r"\s*# \S", previous)
     ]  # fmt: skip
     assert without == []
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from gateway.limits import FAILURES_PER_MINUTE
-from gateway.server.data_protocol import MAX_PIPELINED, Deadlines
+from gateway.server.data_protocol import MAX_PIPELINED
+from gateway.server.deadlines import Deadlines
 from gateway.settings import DataSettings
 from tests.security.faulty_upstream import MODES
 from tests.security.test_attack_siblings import FAMILIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.exchange import Exchange
-from gateway.server.data_protocol import Deadlines
+from gateway.server.deadlines import Deadlines
 from tests.gateway.server.test_server import ask, ok, serving
 
 PATIENT = Deadlines(5, 5, 5)

@@ -12,7 +12,8 @@ import uvicorn
 
 from gateway.exchange import ClientGone, Exchange
 from gateway.server.connections import Connections
-from gateway.server.data_protocol import Deadlines, data_protocol
+from gateway.server.data_protocol import data_protocol
+from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import PortTaken, Server, bind
 
 QUICK = Deadlines(head_seconds=0.3, body_idle_seconds=0.3, keepalive_seconds=0.5)

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.exchange import Exchange
 from gateway.server.connections import Connections
-from gateway.server.data_protocol import MAX_PIPELINED, Deadlines
+from gateway.server.data_protocol import MAX_PIPELINED
+from gateway.server.deadlines import Deadlines
 from tests.gateway.server.test_server import ask, ok, read_body_then_ok, serving
 
 PATIENT = Deadlines(5, 5, 5)
