@@ -106,6 +106,17 @@ PROGRAMS = (
             "copy_version": NO_VERSIONS,
         },
     ),
+    Program(
+        "s5cmd",
+        "tests.clients.programs.s5cmd",
+        extra_python=True,
+        lacks={
+            "download_range": NO_RANGES,
+            "copy_parts": "it copies objects in one request",
+            "copy_if_match": NO_CONDITIONS,
+            "abort": "the program has no command for it",
+        },
+    ),
     Program("minio-py", "tests.clients.programs.minio_py", extra_python=True),
     Program("s3fs", "tests.clients.programs.s3fs_library", extra_python=True),
 )

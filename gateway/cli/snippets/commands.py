@@ -1,4 +1,4 @@
-"""For command lines: coscmd, coscli, the AWS CLI and rclone."""
+"""For command lines: coscmd, coscli, the AWS CLI, rclone, s3cmd and s5cmd."""
 
 from __future__ import annotations
 
@@ -77,3 +77,32 @@ def rclone_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regi
     }
     exports = "".join(f"export RCLONE_CONFIG_GATEWAY_{name}={value}\n" for name, value in settings.items())
     return f"{exports}rclone copyto gateway:{source}/{SAMPLE_KEY} gateway:{bucket}/films/film.mov\n"
+
+
+def s3cmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For s3cmd, with a configuration file of its own. No place for the bucket in `host_bucket` means path style."""
+    parts = urlsplit(endpoint)
+    return (
+        "cat > gateway-s3cmd.ini <<'END'\n"
+        + textwrap.dedent(f"""\
+            [default]
+            access_key = {key_id}
+            secret_key = {secret}
+            host_base = {parts.netloc}
+            host_bucket = {parts.netloc}
+            bucket_location = {region}
+            use_https = {parts.scheme == "https"}
+            multipart_copy_chunk_size_mb = 64
+            """)
+        + "END\nchmod 600 gateway-s3cmd.ini\n"
+        + f"s3cmd -c gateway-s3cmd.ini cp s3://{source}/{SAMPLE_KEY} s3://{bucket}/films/film.mov\n"
+    )
+
+
+def s5cmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For s5cmd. Without a region it asks for that of every bucket."""
+    return textwrap.dedent(f"""\
+        export AWS_ACCESS_KEY_ID={key_id} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={region}
+        export S3_ENDPOINT_URL={endpoint}
+        s5cmd cp s3://{source}/{SAMPLE_KEY} s3://{bucket}/films/film.mov
+        """)

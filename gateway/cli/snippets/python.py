@@ -1,4 +1,4 @@
-"""For Python: the COS SDK and boto3."""
+"""For Python: the COS SDK, boto3, minio-py and s3fs."""
 
 from __future__ import annotations
 
@@ -60,4 +60,37 @@ def boto3_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regio
             )
             parts.append({{"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]}})
         print(s3.complete_multipart_upload(**here, UploadId=upload, MultipartUpload={{"Parts": parts}})["ETag"])
+        """)
+
+
+def minio_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For minio-py, the S3 way. What is too large for one copy it composes of parts."""
+    parts = urlsplit(endpoint)
+    return textwrap.dedent(f"""\
+        from minio import Minio
+        from minio.commonconfig import ComposeSource
+
+        client = Minio(
+            endpoint="{parts.netloc}", secure={parts.scheme == "https"}, region="{region}",
+            access_key="{key_id}", secret_key="{secret}",
+        )
+        done = client.compose_object(
+            bucket_name="{bucket}", object_name="films/film.mov",
+            sources=[ComposeSource(bucket_name="{source}", object_name="{SAMPLE_KEY}")],
+        )
+        print(done.etag)
+        """)
+
+
+def s3fs_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
+    """For s3fs, the S3 way."""
+    return textwrap.dedent(f"""\
+        import s3fs
+
+        files = s3fs.S3FileSystem(
+            endpoint_url="{endpoint}", client_kwargs={{"region_name": "{region}"}},
+            key="{key_id}", secret="{secret}",
+            config_kwargs={{"s3": {{"addressing_style": "path"}}}},
+        )
+        files.copy("{source}/{SAMPLE_KEY}", "{bucket}/films/film.mov")
         """)
