@@ -6,9 +6,13 @@ A request id is base64 of `<hex Unix time>_<hex>_<hex>_<hex>`, the shape of COS'
 from __future__ import annotations
 
 import os
+import re
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from itertools import count
+
+_DECISION_ID = re.compile(r"d-[0-9a-f]{20}", re.ASCII)
+_REQUEST_ID = re.compile(rb"([0-9a-f]{8})_", re.ASCII)
 
 
 def _new_process() -> None:
@@ -37,3 +41,18 @@ def new_decision_id() -> str:
 def new_trace_id(request_id: str) -> str:
     """A trace id in COS's shape (base64 of a long hexadecimal text), derived from the request id."""
     return b64encode(request_id.encode("ascii").hex().encode("ascii")).decode("ascii")
+
+
+def time_of_id(identifier: str) -> int | None:
+    """When a decision or a request began, in Unix seconds, as its id says; None when it says no such thing.
+
+    Also of COS's own request ids, by COS's clock. Anybody can make up an id: use it to know where to look first.
+    """
+    if _DECISION_ID.fullmatch(identifier) is not None:
+        return int(identifier[2:10], 16)
+    try:
+        text = b64decode(identifier.encode("ascii"), validate=True)
+    except ValueError:
+        return None
+    found = _REQUEST_ID.match(text)
+    return int(found[1], 16) if found is not None else None

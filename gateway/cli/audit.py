@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from gateway.admin.audit import EventList
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Search the audit log.")
-
-IDS = ("decision_id", "request_id", "upstream_request_id")
 
 
 @app.command()
@@ -35,7 +32,7 @@ def find(
         if server is None:
             from gateway.settings import load_settings
 
-            events = list(events_of(load_settings(config).audit.path, identifier))
+            events = events_of(load_settings(config).audit.path, identifier)
         else:
             found = events_at(server, token_file, identifier)
             events = found.items
@@ -50,13 +47,14 @@ def find(
         raise typer.Exit(REFUSED)
 
 
-def events_of(path: Path, identifier: str) -> Iterator[dict[str, Any]]:
-    """The records that carry the id, and those of the same request. Raises Refusal when there is no log.
+def events_of(path: Path, identifier: str) -> list[dict[str, Any]]:
+    """The records that carry the id, and those of the same request. Raises Refusal when there is no log."""
+    from gateway.audit_search import find_events
 
-    A record of the same request may come before the decision was made, so the log is read twice.
-    """
-    requests = {event["request_id"] for event in _events(path, {identifier}) if "request_id" in event}
-    yield from _events(path, {identifier} | requests)
+    try:
+        return find_events(path, identifier).events
+    except OSError as error:
+        raise Refusal(f"cannot read the audit log {path}: {error.strerror}") from None
 
 
 def events_at(server: str, token_file: Path | None, identifier: str) -> EventList:
@@ -65,21 +63,3 @@ def events_at(server: str, token_file: Path | None, identifier: str) -> EventLis
 
     query = {"id": identifier}
     return asked(server, token_file, lambda asking: asking.read(EventList, "GET", "/audit/events", query=query))
-
-
-def _events(path: Path, identifiers: set[str]) -> Iterator[dict[str, Any]]:
-    needles = [identifier.encode() for identifier in identifiers]
-    try:
-        with path.open("rb") as log:
-            for line in log:
-                if not any(needle in line for needle in needles):
-                    continue
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    # A line torn by a power cut: the gateway flags it when it starts again.
-                    continue
-                if isinstance(event, dict) and any(event.get(name) in identifiers for name in IDS):
-                    yield event
-    except OSError as error:
-        raise Refusal(f"cannot read the audit log {path}: {error.strerror}") from None

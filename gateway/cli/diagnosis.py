@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from cos.address import cos_host
 from cos.values import Region
+from gateway.audit_files import audit_files
 from gateway.cli.store_probe import StoreUnreadable, is_current
 from gateway.credential_services import credentials_of, open_master_keys, renewing
 from gateway.credentials.expiring import NOTICE
@@ -100,7 +101,7 @@ def _files(settings: Settings) -> list[Diagnosis]:
         *((key.secret_file, f"key {key.id}") for key in settings.keys),
     ]
     return [
-        _mode(settings.audit.path, 0o077, "audit log"),
+        *(_mode(file, 0o077, "audit log") for file in audit_files(settings.audit.path)),
         *(_mode(file, 0o022, "policies") for file in documents),
         *(_mode(file, 0o077, subject) for file, subject in secrets if file is not None),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,21 +35,22 @@ class Recorded:
 
 
 def read_history(
-    path: Path, *, since: datetime | None = None, advanced: Callable[[int], None] = lambda _: None
+    files: Sequence[Path], *, since: datetime | None = None, advanced: Callable[[int], None] = lambda _: None
 ) -> Iterator[Recorded]:
-    """Every recorded decision of the log since a moment, in the order written.
+    """Every recorded decision of the log since a moment, file by file in the order written.
 
     Dry runs are left out, and so is what a session's own policy refused. `advanced` is told how many bytes were
     read. Raises Refusal when there is no log.
     """
-    try:
-        with path.open("rb") as log:
-            for line in log:
-                advanced(len(line))
-                if _NEEDLE in line:
-                    yield from _decisions(line, since)
-    except OSError as error:
-        raise Refusal(f"cannot read the audit log {path}: {error.strerror}") from None
+    for path in files:
+        try:
+            with path.open("rb") as log:
+                for line in log:
+                    advanced(len(line))
+                    if _NEEDLE in line:
+                        yield from _decisions(line, since)
+        except OSError as error:
+            raise Refusal(f"cannot read the audit log {path}: {error.strerror}") from None
 
 
 def _decisions(line: bytes, since: datetime | None) -> Iterator[Recorded]:

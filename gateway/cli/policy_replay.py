@@ -14,7 +14,7 @@ import typer
 from gateway.cli.output import OK, REFUSED, ConfigOption, JsonOption, reported, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gateway.cli.policy_history import Recorded
     from policies.decision import Decision
@@ -34,6 +34,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Which recorded decisions would change from OLD to NEW. Exit code 1: some would."""
+    from gateway.audit_files import audit_files
     from gateway.cli.policy_documents import parsed
     from gateway.cli.policy_history import read_history
     from gateway.settings import load_settings
@@ -43,9 +44,9 @@ def diff(
     with reported():
         settings = load_settings(config)
         before, after = parsed([old], settings), parsed([new], settings)
-        path = log or settings.audit.path
-        with _progress(path) as advanced:
-            for entry in read_history(path, since=_since(hours), advanced=advanced):
+        files = audit_files(settings.audit.path) if log is None else [log]
+        with _progress(files) as advanced:
+            for entry in read_history(files, since=_since(hours), advanced=advanced):
                 judged += 1
                 was, would = before.decide(entry.asked), after.decide(entry.asked)
                 if was.verdict is not would.verdict:
@@ -67,6 +68,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Judge what was asked lately by a candidate: what it newly denies and allows. Exit code 1: some."""
+    from gateway.audit_files import audit_files
     from gateway.cli.policy_documents import parsed
     from gateway.cli.policy_history import read_history
     from gateway.settings import load_settings
@@ -79,9 +81,9 @@ def replay(
     with reported():
         settings = load_settings(config)
         policy_set = parsed(candidate, settings)
-        path = log or settings.audit.path
-        with _progress(path) as advanced:
-            for entry in read_history(path, since=_since(hours), advanced=advanced):
+        files = audit_files(settings.audit.path) if log is None else [log]
+        with _progress(files) as advanced:
+            for entry in read_history(files, since=_since(hours), advanced=advanced):
                 judged += 1
                 would = policy_set.decide(entry.asked)
                 principal = entry.asked.caller.principal
@@ -170,12 +172,12 @@ def _say_changes(changes: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def _progress(path: Path) -> Iterator[Callable[[int], None]]:
+def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, over the bytes of the log; nothing where nobody watches."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    total = path.stat().st_size if path.exists() else 0
+    total = sum(path.stat().st_size for path in files if path.exists())
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
