@@ -152,6 +152,7 @@ def _join(parts: list[Part], listed: list[tuple[int, str]]) -> Content:
         size_bytes=sum(content.size_bytes for content in chosen),
         etag=multipart_etag(content.etag for content in chosen),
         crc64=reduce(lambda crc64, content: combine_crc64(crc64, content.crc64, content.size_bytes), chosen, 0),
+        part_bytes=tuple(content.size_bytes for content in chosen),
     )
 
 

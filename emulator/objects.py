@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.errors import COSError
+from cos.values import parse_part_number
 from emulator.archives import refuse_archived
 from emulator.dates import http_date
 from emulator.exchange import Exchange, Refusal, Response
@@ -88,7 +89,8 @@ async def get_object(exchange: Exchange) -> Response:
         if not found.restored:
             refuse_archived(found.version)
         headers = _headers(exchange, found)
-        wanted = _read_range(exchange, content.size_bytes)
+        wanted = _wanted(exchange, content)
+        headers += _parts_headers(exchange, content)
         status, length = 200, content.size_bytes
         if wanted is not None:
             first, length = wanted
@@ -115,7 +117,8 @@ async def head_object(exchange: Exchange) -> Response:
     if refused is not None:
         return refused
     headers = _headers(exchange, found)
-    wanted = _read_range(exchange, found.content.size_bytes)
+    wanted = _wanted(exchange, found.content)
+    headers += _parts_headers(exchange, found.content)
     if wanted is None:
         return Response(200, headers, length_bytes=found.content.size_bytes)
     first, length = wanted
@@ -216,6 +219,30 @@ def _check_conditions(exchange: Exchange, found: _Found) -> Response | None:
         kept = [item for item in _headers(exchange, found) if item[0] not in ("content-type", "accept-ranges")]
         return Response(304, kept)
     return None
+
+
+def _wanted(exchange: Exchange, content: Content) -> tuple[int, int] | None:
+    """First byte and length of what is asked for: a range, or a part of an object. None for the whole object.
+
+    Raises COSError(InvalidRange, InvalidPart, InvalidRequest). Source: S3 API, "GetObject", partNumber. COS documents
+    nothing of the kind.
+    """
+    if exchange.parameter("partNumber") == "":
+        return _read_range(exchange, content.size_bytes)
+    if b"range" in exchange.request.headers:
+        raise COSError("InvalidRequest", "Expected a range or a part number, got both.")
+    number = parse_part_number(exchange.parameter("partNumber"))
+    sizes = content.part_bytes or (content.size_bytes,)
+    if number > len(sizes):
+        raise COSError("InvalidPart", f"Expected a part number of at most {len(sizes)}, got {number}.")
+    return (sum(sizes[: number - 1]), sizes[number - 1]) if sizes[number - 1] else None
+
+
+def _parts_headers(exchange: Exchange, content: Content) -> list[tuple[str, str]]:
+    """How many parts there are: told to whoever asks for one."""
+    if not exchange.parameter("partNumber") or not content.part_bytes:
+        return []
+    return [(exchange.named("mp-parts-count"), str(len(content.part_bytes)))]
 
 
 def _read_range(exchange: Exchange, size_bytes: int) -> tuple[int, int] | None:

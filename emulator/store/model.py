@@ -40,12 +40,16 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes of an object or part, by reference. `etag` is unquoted; for one blob it is the hex MD5."""
+    """Bytes of an object or part, by reference. `etag` is unquoted; for one blob it is the hex MD5.
+
+    `part_bytes` are the sizes of the parts that a multipart upload joined, in order; empty for everything else.
+    """
 
     extents: tuple[Extent, ...]
     size_bytes: int
     etag: str
     crc64: int
+    part_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,12 +95,15 @@ def part_from_row(row: sqlite3.Row) -> Part:
 
 def content_to_text(content: Content) -> str:
     extents = [[extent.blob, extent.offset, extent.length] for extent in content.extents]
-    return json.dumps([extents, content.size_bytes, content.etag, content.crc64], separators=(",", ":"))
+    fields = [extents, content.size_bytes, content.etag, content.crc64, content.part_bytes]
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def content_from_text(text: str) -> Content:
-    extents, size_bytes, etag, crc64 = json.loads(text)
-    return Content(tuple(Extent(*extent) for extent in extents), size_bytes, etag, crc64)
+    # Stores of earlier releases do not know the sizes of parts.
+    extents, size_bytes, etag, crc64, *part_bytes = json.loads(text)
+    sizes = tuple(part_bytes[0]) if part_bytes else ()
+    return Content(tuple(Extent(*extent) for extent in extents), size_bytes, etag, crc64, sizes)
 
 
 def metadata_to_text(metadata: Metadata) -> str:
