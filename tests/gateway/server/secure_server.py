@@ -1,0 +1,88 @@
+"""A server that speaks TLS, with one handler, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from gateway.configuration.tls import TlsSettings
+from gateway.exchange import ClientGone, Exchange
+from gateway.server.acceptor import SecureServer
+from gateway.server.connections import Connections
+from gateway.server.deadlines import Deadlines
+from gateway.server.listeners import bind
+from gateway.server.secure_protocol import secure_protocol
+from gateway.tls.active import Greeting, ServerCertificate
+from tests.gateway.server.test_server import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """Where it listens, with what, and whom it counts."""
+
+    port: int
+    certificate: ServerCertificate
+    connections: Connections
+
+    @property
+    def greetings(self) -> dict[Greeting, int]:
+        return {greeting: count for greeting, count in self.certificate.greetings.items() if count}
+
+    async def connect(self, context: ssl.SSLContext | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection; without a context it is left to the test what is said on it."""
+        if context is None:
+            return await asyncio.open_connection("127.0.0.1", self.port)
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context, server_hostname="localhost")
+
+    async def ask(self, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
+        """Send bytes, then read until the server closes."""
+        reader, writer = await self.connect(context)
+        writer.write(raw)
+        try:
+            return await asyncio.wait_for(reader.read(), 10)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def securely_serving(
+    handler: Handler, settings: TlsSettings, deadlines: Deadlines, connections: Connections | None = None
+) -> AsyncIterator[Secured]:
+    """A server on a free port; its certificate is not watched."""
+
+    async def app(scope: dict, receive: object, send: object) -> None:
+        try:
+            await handler(Exchange(scope, receive, send, "request-id"))
+        except (ClientGone, asyncio.CancelledError):
+            return
+
+    certificate = ServerCertificate(settings)
+    certificate.load()
+    counted = connections or Connections(max_connections=100, max_per_address=100)
+    listener = bind("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app,
+        http=secure_protocol(deadlines, counted),
+        loop="none",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=20,
+    )
+    server = SecureServer(config, certificate, connections=counted, deadlines=deadlines)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            await asyncio.sleep(0.005)
+        yield Secured(listener.getsockname()[1], certificate, counted)
+    finally:
+        server.should_exit = True
+        await task
