@@ -54,6 +54,7 @@ class ChunkedPut:
     flipped: int | None = None
     """A byte of the encoded body to change."""
     http_chunked: bool = False
+    host: str = EXAMPLE.host
 
     async def send(self, client: Client, key: str, query: Mapping[str, str] | None = None) -> Response:
         plain = encode(self.content, sizes=self.sizes, trailer=self.trailer)
@@ -77,7 +78,7 @@ class ChunkedPut:
         ]  # fmt: skip
         if self.trailer:
             headers.append(("x-amz-trailer", ",".join(name for name, _ in self.trailer)))
-        head = client.render("PUT", EXAMPLE.host, target(key, query or {}), headers=headers, framed=False)
+        head = client.render("PUT", self.host, target(key, query or {}), headers=headers, framed=False)
         seed = re.search(rb"Signature=([0-9a-f]{64})", head)
         moment = re.search(rb"x-amz-date: (\w+)", head)
         assert seed is not None
