@@ -49,6 +49,8 @@ _KEYS = ("version", "description", "mode", "sets", "territories", "statements", 
 _STATEMENT_KEYS = (
     "id", "description", "effect", "mode", "principals", "actions", "source", "destination", "resource", "when",
 )  # fmt: skip
+_REFERRED = ("sets", "territories")
+"""What statements refer to."""
 _SET_KINDS = ("principals", "buckets", "regions", "actions")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
@@ -63,35 +65,86 @@ class Document:
 
 
 def parse_document(name: str, text: str, territories: Territories) -> tuple[Document, list[DocumentError]]:
-    """The document in a text and everything wrong with it; usable only when nothing is.
+    """The document in a text and everything wrong with it, by place; usable only when nothing is.
 
     Raises PolicyErrors when the text is not YAML of the kind `policies.nodes` takes.
     """
-    root = parse_nodes(name, text)
-    reader = Reader(name)
-    entries = reader.read_mapping(root, "", known=_KEYS, required=("version", "statements"))
-    if "version" in entries:
-        _read_version(reader, entries["version"][1])
-    mode: Mode | None = None
-    if "mode" in entries:
-        mode = reader.read_choice(entries["mode"][1], "mode", Mode)
-    if "sets" in entries:
-        reader.sets = _read_sets(reader, entries["sets"][1])
-    if "territories" in entries:
-        territories = _read_territories(reader, entries["territories"][1], territories)
-    statements: list[Statement] = []
-    if "statements" in entries:
-        statements = _read_statements(reader, entries["statements"][1], territories)
-    if mode is Mode.SHADOW:
-        statements = [replace(statement, mode=mode) for statement in statements]
-    tests: list[SelfTest] = []
-    if "tests" in entries:
-        ids = frozenset(statement.id for statement in statements)
-        for item, path in _items(reader, entries["tests"][1], "tests"):
-            test = read_test(reader, item, path, ids)
-            if test is not None:
-                tests.append(test)
-    return Document(name, tuple(statements), tuple(tests)), reader.errors
+    reading = _Reading(name, territories)
+    root = parse_nodes(name, text, streamed="statements", take=reading.take)
+    if reading.is_early(root):
+        # Named sets or territories stand below the statements: this once the statements wait for them, all in memory.
+        reading, root = _Reading(name, territories), parse_nodes(name, text)
+    document = reading.finish(root)
+    return document, sorted(reading.reader.errors)
+
+
+class _Reading:
+    """One document being read: every statement at once, so that a long document is never in memory as a tree."""
+
+    def __init__(self, name: str, territories: Territories) -> None:
+        self.reader = Reader(name)
+        self._territories = territories
+        self._statements: list[Statement] = []
+        self._lines: dict[str, int] = {}
+        self._taken = 0
+        self._above: frozenset[str] | None = None
+        """The keys above the statements, once what they refer to has been read."""
+
+    def take(self, root: Mapping, item: Node) -> None:
+        """Read the next statement. Of the root only what stands above the statements is there."""
+        self._prepare(root)
+        path = f"statements[{self._taken}]"
+        self._taken += 1
+        noted = len(self.reader.errors)
+        entries = self.reader.read_mapping(
+            item, path, known=_STATEMENT_KEYS, required=("id", "effect", "principals", "actions")
+        )
+        name = _read_id(self.reader, entries, path, self._lines)
+        statement = _read_statement(self.reader, name, item, entries, path, self._territories)
+        if statement is not None and len(self.reader.errors) == noted:
+            self._statements.append(statement)
+
+    def is_early(self, root: Node) -> bool:
+        """Whether statements were read before something that they may refer to."""
+        if self._above is None or not isinstance(root, Mapping):
+            return False
+        return any(key.text in _REFERRED and key.text not in self._above for key, _ in root.entries)
+
+    def finish(self, root: Node) -> Document:
+        """Read what is left."""
+        reader = self.reader
+        entries = reader.read_mapping(root, "", known=_KEYS, required=("version", "statements"))
+        if "version" in entries:
+            _read_version(reader, entries["version"][1])
+        mode: Mode | None = None
+        if "mode" in entries:
+            mode = reader.read_choice(entries["mode"][1], "mode", Mode)
+        if self._taken == 0 and isinstance(root, Mapping):
+            self._prepare(root)
+            for item, _ in _items(reader, entries["statements"][1], "statements") if "statements" in entries else ():
+                self.take(root, item)
+        if mode is Mode.SHADOW:
+            self._statements = [replace(statement, mode=mode) for statement in self._statements]
+        tests: list[SelfTest] = []
+        if "tests" in entries:
+            ids = frozenset(statement.id for statement in self._statements)
+            for item, path in _items(reader, entries["tests"][1], "tests"):
+                test = read_test(reader, item, path, ids)
+                if test is not None:
+                    tests.append(test)
+        return Document(reader.document, tuple(self._statements), tuple(tests))
+
+    def _prepare(self, root: Mapping) -> None:
+        """Read what statements refer to, once."""
+        if self._above is not None:
+            return
+        # The first of a key that is repeated, as everywhere; that it is repeated is noted with the other keys.
+        above = {key.text: value for key, value in reversed(root.entries)}
+        self._above = frozenset(above)
+        if "sets" in above:
+            self.reader.sets = _read_sets(self.reader, above["sets"])
+        if "territories" in above:
+            self._territories = _read_territories(self.reader, above["territories"], self._territories)
 
 
 def _read_version(reader: Reader, node: Node) -> None:
@@ -135,21 +188,6 @@ def _read_territories(reader: Reader, node: Node, base: Territories) -> Territor
     except ValueError as exc:
         reader.note(node, "territories", str(exc).removeprefix("expected "))
         return base
-
-
-def _read_statements(reader: Reader, node: Node, territories: Territories) -> list[Statement]:
-    statements = []
-    lines: dict[str, int] = {}
-    for item, path in _items(reader, node, "statements"):
-        noted = len(reader.errors)
-        entries = reader.read_mapping(
-            item, path, known=_STATEMENT_KEYS, required=("id", "effect", "principals", "actions")
-        )
-        name = _read_id(reader, entries, path, lines)
-        statement = _read_statement(reader, name, item, entries, path, territories)
-        if statement is not None and len(reader.errors) == noted:
-            statements.append(statement)
-    return statements
 
 
 def _read_id(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path: str, lines: dict[str, int]) -> str:

@@ -7,10 +7,11 @@ stay text: what `yes` or `1:30` means is decided where they are read, not by YAM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import NoReturn, Protocol, TypeAlias
 
 import yaml
+from msgspec import Struct
 
 from policies.problems import DocumentError, PolicyErrors
 
@@ -22,8 +23,7 @@ MAX_DEPTH = 16
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True, gc=False):
     """A text as written. `plain` tells that it was not quoted."""
 
     text: str
@@ -35,25 +35,23 @@ class Scalar:
         return repr(self.text) if self.text or not self.plain else "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True, gc=False):
     """A list."""
 
     line: int
     column: int
-    items: list[Node] = field(default_factory=list)
+    items: list[Node] = []
 
     def __str__(self) -> str:
         return "a list"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True, gc=False):
     """A mapping; repeated keys are kept, whoever reads it refuses them."""
 
     line: int
     column: int
-    entries: list[tuple[Scalar, Node]] = field(default_factory=list)
+    entries: list[tuple[Scalar, Node]] = []
 
     def __str__(self) -> str:
         return "a mapping"
@@ -62,14 +60,25 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def parse_nodes(name: str, text: str) -> Node:
-    """The one document in a text. Raises PolicyErrors with the place of the first thing that is not YAML."""
+Take: TypeAlias = "Callable[[Mapping, Node], None]"
+"""Is given the root as far as it was read, and one item of the list that is streamed."""
+
+
+def parse_nodes(name: str, text: str, *, streamed: str | None = None, take: Take | None = None) -> Node:
+    """The one document in a text. Raises PolicyErrors with the place of the first thing that is not YAML.
+
+    Where the root is a mapping and `streamed` its key of a list, every item of that list is given to `take` as soon as
+    it is whole, and not kept: the list stays empty. Of a key that is repeated only the first is streamed.
+    """
     if len(text) > MAX_DOCUMENT_CHARACTERS:
         raise _error(name, 1, 1, f"{len(text)} characters", f"at most {MAX_DOCUMENT_CHARACTERS}")
-    builder = _Builder(name)
+    builder = _Builder(name, streamed, take)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            builder.add(event)
+        loader = _LOADER(text)
+        try:
+            builder.build(loader.get_event)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as exc:
         line, column = _place_of(exc.problem_mark or exc.context_mark)
         raise _error(name, line, column, exc.problem or "broken YAML", "well-formed YAML") from exc
@@ -104,32 +113,69 @@ class Mark(Protocol):
 class _Builder:
     """Turns the parser's events into nodes, iteratively: depth is a number here, never the stack's."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, streamed: str | None, take: Take | None) -> None:
         self.root: Node | None = None
         self._name = name
+        self._streamed = streamed
+        self._take = take
+        self._stream: Sequence | None = None
         self._open: list[Sequence | Mapping] = []
         self._keys: list[Scalar | None] = []
         """Beside each open node: the key that waits for its value."""
 
-    def add(self, event: yaml.Event) -> None:
-        # The most frequent kinds first: a large document is a few million events.
-        if isinstance(event, yaml.ScalarEvent):
-            if event.tag is not None or event.anchor is not None:
+    def build(self, next_event: Callable[[], yaml.Event | None]) -> None:
+        """Take every event up to the end."""
+        opened, keys = self._open, self._keys
+        while (event := next_event()) is not None:
+            # A large document is a few million events: the most frequent kinds first, and no calls for them.
+            if isinstance(event, yaml.ScalarEvent):
+                if event.tag is not None or event.anchor is not None:
+                    self._refuse(event)
+                scalar = Scalar(event.value, event.implicit[0], *_place_of(event.start_mark))
+                if not opened:
+                    self.root = scalar
+                elif isinstance(parent := opened[-1], Sequence):
+                    parent.items.append(scalar)
+                    if parent is self._stream:
+                        self._give(parent)
+                elif (key := keys[-1]) is None:
+                    keys[-1] = scalar
+                else:
+                    parent.entries.append((key, scalar))
+                    keys[-1] = None
+            elif isinstance(event, yaml.CollectionEndEvent):
+                opened.pop()
+                keys.pop()
+                if opened and opened[-1] is self._stream:
+                    self._give(self._stream)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._begin(event)
+            elif isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.DocumentStartEvent) and self.root):
                 self._refuse(event)
-            self._place(Scalar(event.value, event.implicit[0], *_place_of(event.start_mark)))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._open.pop()
-            self._keys.pop()
-        elif isinstance(event, yaml.CollectionStartEvent):
-            if event.tag is not None or event.anchor is not None or len(self._open) >= MAX_DEPTH:
-                self._refuse(event)
-            shape = Sequence if isinstance(event, yaml.SequenceStartEvent) else Mapping
-            node = shape(*_place_of(event.start_mark))
-            self._place(node)
-            self._open.append(node)
-            self._keys.append(None)
-        elif isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.DocumentStartEvent) and self.root):
+
+    def _begin(self, event: yaml.CollectionStartEvent) -> None:
+        if event.tag is not None or event.anchor is not None or len(self._open) >= MAX_DEPTH:
             self._refuse(event)
+        shape = Sequence if isinstance(event, yaml.SequenceStartEvent) else Mapping
+        node = shape(*_place_of(event.start_mark))
+        if not self._open:
+            self.root = node
+        elif isinstance(parent := self._open[-1], Sequence):
+            parent.items.append(node)
+        elif (key := self._keys[-1]) is None:
+            raise _error(self._name, node.line, node.column, f"{node} as a key", "a word as a key")
+        else:
+            parent.entries.append((key, node))
+            self._keys[-1] = None
+            if key.text == self._streamed and len(self._open) == 1 and self._stream is None:
+                self._stream = node if isinstance(node, Sequence) else None
+        self._open.append(node)
+        self._keys.append(None)
+
+    def _give(self, stream: Sequence) -> None:
+        """Hand over the item that is whole now, and keep nothing of it."""
+        if self._take is not None and isinstance(self.root, Mapping):
+            self._take(self.root, stream.items.pop())
 
     def _refuse(self, event: yaml.Event) -> NoReturn:
         """Raises PolicyErrors for an event that is YAML, but not of the strict part."""
@@ -144,23 +190,6 @@ class _Builder:
         if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
             raise _error(self._name, line, column, f"the tag {event.tag}", "no tags")
         raise _error(self._name, line, column, "a deeper level", f"at most {MAX_DEPTH} levels")
-
-    def _place(self, node: Node) -> None:
-        if not self._open:
-            self.root = node
-            return
-        parent = self._open[-1]
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-            return
-        key = self._keys[-1]
-        if key is not None:
-            parent.entries.append((key, node))
-            self._keys[-1] = None
-        elif isinstance(node, Scalar):
-            self._keys[-1] = node
-        else:
-            raise _error(self._name, node.line, node.column, f"{node} as a key", "a word as a key")
 
 
 def _place_of(mark: Mark | None) -> tuple[int, int]:
