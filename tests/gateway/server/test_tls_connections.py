@@ -295,9 +295,7 @@ async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection(
 
     async def large(exchange: Exchange) -> None:
         await exchange.start(200, [(b"content-length", b"%d" % len(body)), (b"connection", b"close")])
-        for first in range(0, len(body), 65_536):
-            await exchange.write(body[first : first + 65_536])
-        await exchange.finish()
+        await exchange.finish(body)
 
     async with securely_serving(large, tls, Deadlines(10, 10, 10, linger_seconds=0.2)) as secured:
         answer = await asyncio.to_thread(_read_slowly, context, secured.port)
