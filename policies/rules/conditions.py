@@ -66,7 +66,7 @@ class SourceConditionsRule:
             raise ValueError("expected if-match to be forbidden or pinned, got both")
         both = (self.require_all | self.require_any) & self.forbid
         if both:
-            raise ValueError(f"expected a condition to be required or forbidden, got both for {', '.join(both)}")
+            raise ValueError(f"expected a condition to be required or forbidden, got both for {_listed(both)}")
         if len(self.require_all) > 1 and self.require_all not in LAWFUL_PAIRS:
             raise ValueError(f"expected require_all to be a pair COS accepts, got {_listed(self.require_all)}")
         for pair in self.pairs or ():

@@ -16,7 +16,7 @@ from policies.request import AccessRequest
 from policies.rule import rule
 
 _NAME = re.compile(r"[a-z0-9*-]{1,128}", re.ASCII)
-_PREFIX = re.compile(r"x-(?:cos|amz)-", re.ASCII)
+_PREFIX = re.compile(r"\Ax-(?:cos|amz)-", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class HeaderName:
     @classmethod
     def parse(cls, text: str) -> Self:
         """`acl`, `grant-*` or `x-cos-acl`; case does not matter. Raises ValueError."""
-        name = _PREFIX.sub("", text.lower(), count=1)
+        name = _PREFIX.sub("", text.lower())
         if _NAME.fullmatch(name) is None:
             raise ValueError("expected a header name such as acl or grant-*")
         return cls(Pattern(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import Any, TypeVar
 
 from cos.byte_range import ByteRange
 from cos.conditions import CopyConditions
@@ -13,6 +13,8 @@ from policies.loading import DocumentSource, PolicySet, load_policies
 from policies.problems import DocumentError, PolicyErrors
 from policies.request import AccessRequest, Caller, Facts, Resource
 from policies.rule import Rule
+
+ValueT = TypeVar("ValueT")
 
 MIB = 1024**2
 GIB = 1024**3
@@ -105,6 +107,11 @@ def copy(
         facts=Facts(measured=size is not None if measured is None else measured, source_size_bytes=size),
         **more,
     )
+
+
+def changed(value: ValueT, **changes: Any) -> ValueT:
+    """The same value, but for the fields given."""
+    return type(value)(**{name: getattr(value, name) for name in type(value).__annotations__} | changes)
 
 
 def plain(action: str, resource: Resource, *, principal: str = "team:media", **more: Any) -> AccessRequest:

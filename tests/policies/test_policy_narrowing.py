@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from policies.narrowing import MAX_BYTES, MAX_STATEMENTS, Narrowing, parse_narro
 from policies.problems import PolicyErrors
 from policies.regions import Territories
 from policies.request import AccessRequest, Caller, Facts
-from tests.policies.building import MEDIA, copy, end
+from tests.policies.building import MEDIA, changed, copy, end
 
 DOCUMENT = """
 version: 1
@@ -127,16 +126,16 @@ def test_a_fact_that_only_the_session_asks_for_is_measured(size: int | None, ver
     request = copy(length=None)
     caller = Caller("team:media", "GWTKX", narrowing=own)
     facts = Facts() if size is None else Facts(measured=True, source_size_bytes=size)
-    assert free.decide(replace(request, caller=caller, facts=facts)).verdict is verdict
+    assert free.decide(changed(request, caller=caller, facts=facts)).verdict is verdict
 
 
 def test_what_the_documents_want_measured_is_measured_in_a_session_too(documents: PolicySet) -> None:
     pair = {"source": {"bucket": "*", "key": "*"}, "destination": {"bucket": "*", "key": "*"}}
     own = narrowing({"id": "c", "effect": "allow", "actions": ["cos:UploadPartCopy"], **pair})
     request = copy(length=None)
-    whole = replace(request, caller=Caller("team:media", "GWTKX", narrowing=own))
+    whole = changed(request, caller=Caller("team:media", "GWTKX", narrowing=own))
     assert documents.decide(whole).verdict is Verdict.NEEDS_FACTS
-    assert documents.decide(replace(whole, byte_range=ByteRange(0, 9))).allowed
+    assert documents.decide(changed(whole, byte_range=ByteRange(0, 9))).allowed
 
 
 GOOD = json.dumps({"statements": [statement()]})
@@ -163,7 +162,9 @@ def padded(number: int) -> str:
         pytest.param('{"statements": {"id": "a"}}', NO_LIST, id="one statement without a list"),
         pytest.param('{"statements": [1]}', "1:31: statements[0]: found '1', expected a mapping", id="a number"),
         pytest.param(
-            '{"statements": [{}]}', "1:31: statements[0]: found a mapping without 'id', expected the key", id="no key"
+            GOOD.replace('"id": "own", ', ""),
+            "1:31: statements[0]: found a mapping without 'id', expected the key 'id'",
+            id="no id",
         ),
         pytest.param(
             GOOD.replace('"statements"', '"version": 2, "statements"'),
@@ -252,7 +253,7 @@ GRANTED = Decision(Verdict.ALLOW, "v1", "wide", "films.yaml", trace=(TRACE,), am
 def test_what_is_left_has_the_version_the_trace_and_the_amendments_of_both() -> None:
     own = narrowing(statement())
     allowed = own.narrow(GRANTED, asked(own))
-    assert allowed == replace(GRANTED, trace=allowed.trace)
+    assert allowed == changed(GRANTED, trace=allowed.trace)
     assert [trace.statement_id for trace in allowed.trace] == ["wide", "own"]
 
 
@@ -284,7 +285,7 @@ def test_the_facts_of_both_are_asked_for_at_once(
 ) -> None:
     ends = {end: {"bucket": "*"} for end in ("source", "destination")}
     own = narrowing({"id": "c", "effect": "allow", "actions": ["cos:*"], "when": own_when, **ends})
-    granted = replace(GRANTED, verdict=Verdict.NEEDS_FACTS, needs=frozenset(granted_needs))
+    granted = changed(GRANTED, verdict=Verdict.NEEDS_FACTS, needs=frozenset(granted_needs))
     left = own.narrow(granted if granted_needs else GRANTED, copy(length=None))
     assert (left.verdict, left.version, left.needs) == (Verdict.NEEDS_FACTS, "v1", needs)
     assert [trace.statement_id for trace in left.trace] == ["wide", "c"]
@@ -301,7 +302,7 @@ def test_what_a_session_adds_is_added_once() -> None:
         **ends,
     }
     own = narrowing(pinned)
-    request = replace(copy(), facts=Facts(measured=True, source_size_bytes=9, source_etag="e"))
-    (added,) = own.narrow(replace(GRANTED, amendments=()), request).amendments
-    assert own.narrow(replace(GRANTED, amendments=(added,)), request).amendments == (added,)
-    assert own.narrow(replace(GRANTED, amendments=(PIN,)), request).amendments == (PIN, added)
+    request = changed(copy(), facts=Facts(measured=True, source_size_bytes=9, source_etag="e"))
+    (added,) = own.narrow(changed(GRANTED, amendments=()), request).amendments
+    assert own.narrow(changed(GRANTED, amendments=(added,)), request).amendments == (added,)
+    assert own.narrow(changed(GRANTED, amendments=(PIN,)), request).amendments == (PIN, added)

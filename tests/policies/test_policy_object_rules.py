@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from cos.conditions import CopyConditions
 from cos.values import Region
-from policies.decision import Fact, Verdict
+from policies.decision import Amendment, Fact, Verdict
 from policies.request import AccessRequest, Facts
 from policies.rules.conditions import ConditionName, Pin, SourceConditionsRule
 from policies.rules.object_size import ObjectSizeRule
@@ -19,6 +20,7 @@ from policies.sizes import Size
 from tests.policies.building import (
     MEDIA,
     RAW,
+    changed,
     copy,
     decide,
     end,
@@ -90,6 +92,7 @@ def test_a_completion_asks_for_its_parts_to_be_measured() -> None:
 REQUIRED = EncryptionRule(Presence.REQUIRE)
 KMS = EncryptionRule(Presence.REQUIRE, frozenset({Encryption.KMS, Encryption.CUSTOMER}))
 FORBIDDEN = EncryptionRule(Presence.FORBID)
+NO_KMS = EncryptionRule(Presence.FORBID, frozenset({Encryption.KMS}))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,9 @@ FORBIDDEN = EncryptionRule(Presence.FORBID)
         (FORBIDDEN, put(), "passes"),
         (FORBIDDEN, put(encryption="sse-cos"), "encryption"),
         (FORBIDDEN, copy(), "encryption"),
+        (NO_KMS, put(encryption="sse-kms"), "encryption"),
+        (NO_KMS, put(encryption="sse-cos"), "passes"),
+        (NO_KMS, put(), "passes"),
     ],
 )
 def test_encryption_is_judged_where_it_is_settled(rule: EncryptionRule, request_: AccessRequest, expected: str) -> None:
@@ -146,6 +152,7 @@ def test_storage_classes_are_judged_where_they_are_settled(
 
 PINNED = SourceConditionsRule(pin=Pin.ETAG)
 MEASURED = Facts(True, source_etag="e1")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -160,29 +167,41 @@ MEASURED = Facts(True, source_etag="e1")
         (CopyConditions(if_match=("*",)), MEASURED, "source_conditions.pin", None),
         (CopyConditions(if_match=("a", "b")), MEASURED, "source_conditions.pin", None),
         (CopyConditions(if_none_match=("x",)), MEASURED, "source_conditions.pin", '"e1"'),
+        (CopyConditions(if_unmodified_since=AT), MEASURED, "passes", '"e1"'),
+        (CopyConditions(if_modified_since=AT), MEASURED, "source_conditions.pin", '"e1"'),
     ],
 )
 def test_a_pin_adds_what_is_missing_where_that_is_safe(
     conditions: CopyConditions | None, facts: Facts, expected: str, added: str | None
 ) -> None:
-    request = AccessRequest(**{**_fields(copy(conditions=conditions)), "facts": facts})
+    request = changed(copy(conditions=conditions), facts=facts)
     assert outcome_of(PINNED, request) == expected
     if expected == "passes":
         amendment = PINNED.amend(request)
-        assert (amendment.value if amendment else None) == added
-
-
-def _fields(request: AccessRequest) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in request.__dataclass_fields__}
+        assert amendment == (Amendment("copy-source-if-match", added, "source_conditions.pin") if added else None)
 
 
 def test_a_pin_satisfies_the_requirement_of_if_match() -> None:
     rule = SourceConditionsRule(require_all=frozenset({ConditionName.IF_MATCH}), pin=Pin.ETAG)
-    assert outcome_of(rule, AccessRequest(**{**_fields(copy()), "facts": MEASURED})) == "passes"
+    assert outcome_of(rule, changed(copy(), facts=MEASURED)) == "passes"
+
+
+def test_a_pin_beside_a_date_is_judged_as_the_pair_it_makes() -> None:
+    request = changed(copy(conditions=CopyConditions(if_unmodified_since=AT)), facts=MEASURED)
+    both = frozenset({ConditionName.IF_MATCH, ConditionName.IF_UNMODIFIED_SINCE})
+    assert outcome_of(SourceConditionsRule(require_all=both, pin=Pin.ETAG), request) == "passes"
+    no_date = SourceConditionsRule(forbid=frozenset({ConditionName.IF_UNMODIFIED_SINCE}), pin=Pin.ETAG)
+    assert outcome_of(no_date, request) == "source_conditions.forbid"
+
+
+def test_a_rule_without_a_pin_adds_nothing() -> None:
+    rule = SourceConditionsRule(require_any=frozenset({ConditionName.IF_MATCH}))
+    assert (rule.amends, PINNED.amends) == (False, True)
+    assert rule.amend(changed(copy(), facts=MEASURED)) is None
 
 
 def test_only_the_statement_that_decides_amends() -> None:
-    request = AccessRequest(**{**_fields(copy()), "facts": MEASURED})
+    request = changed(copy(), facts=MEASURED)
     pinned = pair("pinned", when="{source_conditions: {pin: etag}}")
     assert [item.name for item in decide(request, pinned).amendments] == ["copy-source-if-match"]
     assert decide(request, pair("free"), pinned).amendments == ()

@@ -30,6 +30,8 @@ def test_a_value_is_read_as_its_type(annotation: object, text: str, value: objec
     assert reader.errors == []
 
 
-def test_a_type_without_a_reading_is_a_mistake_in_the_rule() -> None:
-    with pytest.raises(TypeError, match="expected a type that documents can write"):
-        read_value(Reader("a.yaml"), dict, parse_nodes("a.yaml", "x"), "x")
+@pytest.mark.parametrize("annotation", [dict, tuple[int, int], object()])
+def test_a_type_without_a_reading_is_a_mistake_in_the_rule(annotation: object) -> None:
+    with pytest.raises(TypeError) as caught:
+        read_value(Reader("a.yaml"), annotation, parse_nodes("a.yaml", "[1, 2]"), "x")
+    assert str(caught.value) == f"expected a type that documents can write, got {annotation!r}"

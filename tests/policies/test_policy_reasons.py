@@ -10,7 +10,7 @@ import pytest
 from cos.conditions import CopyConditions
 from cos.values import PartNumber
 from policies.decision import Verdict
-from policies.request import AccessRequest, Caller
+from policies.request import AccessRequest, Caller, Facts
 from tests.policies.building import MEDIA, MIB, RAW, copy, decide, end, on, pair
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -31,6 +31,8 @@ REQUESTS = {
     "timeless": asked(time=None, address=None),
     "acl": asked(headers=frozenset({"acl"})),
     "version": asked(resource=end(RAW, "a", version="v")),
+    "completion": asked("cos:CompleteMultipartUpload", facts=Facts(True, upload_size_bytes=1025)),
+    "blind": asked("cos:CompleteMultipartUpload", facts=Facts(measured=True)),
 }
 REASONS = [
     ("{encryption: require}", "put", "encryption: no server-side encryption asked, it is required"),
@@ -45,6 +47,8 @@ REASONS = [
     ("{storage_class: ARCHIVE}", "put", "storage_class: STANDARD asked, expected ARCHIVE"),
     ("{object_size: 1KiB}", "big", "object_size.max: the body is larger than 1 KiB"),
     ("{object_size: 1KiB}", "put", "object_size: the body is of unknown size"),
+    ("{object_size: 1KiB}", "completion", "object_size.max: the parts of the upload are larger than 1 KiB"),
+    ("{object_size: 1KiB}", "blind", "object_size: the parts of the upload are of unknown size"),
     (
         "{period: {not_before: '2026-01-02T00:00:00Z'}}",
         "put",
@@ -133,4 +137,24 @@ def test_a_copy_is_refused_in_these_words(when: str, reason: str) -> None:
         destination=end(MEDIA, "a", "ap-shanghai"), size=5 * MIB, conditions=CopyConditions(if_modified_since=NOON)
     )
     decision = decide(copy() if when == "{same_region: false}" else across, pair(when=when))
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, reason)
+
+
+@pytest.mark.parametrize(
+    ("when", "size", "reason"),
+    [
+        ("{object_size: 1MiB}", None, "object_size: the source is of unknown size"),
+        ("{object_size: 1MiB}", MIB + 1, "object_size.max: the source is larger than 1 MiB"),
+        ("{source_size: {max: 1MiB}}", None, "source_size: the size of the source is unknown"),
+        ("{range: {max: 1MiB}}", None, "range.size: no range given, and the size of the source is unknown"),
+        ("{range: {required: true}}", None, "range.required: no range given, one is required"),
+        (
+            "{source_conditions: {pin: etag}}",
+            None,
+            "source_conditions.pin: no if-match given, and the ETag of the source is unknown",
+        ),
+    ],
+)
+def test_a_copy_of_a_whole_source_is_refused_in_these_words(when: str, size: int | None, reason: str) -> None:
+    decision = decide(copy(length=None, size=size, measured=True), pair(when=when))
     assert (decision.verdict, decision.reason) == (Verdict.DENY, reason)

@@ -15,15 +15,14 @@ from policies.nodes import Mapping, Scalar, Sequence, nodes_of
 from policies.reader import Reader
 from policies.request import AccessRequest, Caller, Facts, Resource
 from policies.written import UNNAMED_KEY, read_request, render_request
-from tests.policies.building import MEDIA, RAW, copy, document, end, load, pair
+from tests.policies.building import MEDIA, RAW, changed, copy, document, end, load, pair
 
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 CALLER = Caller("team:media", UNNAMED_KEY, address="10.0.0.1")
 
 
 def rebuilt(request: AccessRequest, **changes: Any) -> AccessRequest:
-    fields = {name: getattr(request, name) for name in request.__dataclass_fields__}
-    return AccessRequest(**{**fields, "caller": CALLER, **changes})
+    return changed(request, **{"caller": CALLER, **changes})
 
 
 COPY = rebuilt(copy())
