@@ -195,18 +195,25 @@ class _Protocol(HttpToolsProtocol):
 class _HeadSpelling:
     """Stands in for a response's transport until the head is written, whose names it spells as COS does.
 
-    uvicorn writes every name in lower case. A `100 Continue` before the head passes as it is.
+    uvicorn writes every name in lower case. A `100 Continue` before the head passes as it is; where a client waited for
+    one in vain, it will not send its body, and the connection is closed before the next request is taken for it.
     """
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._transport = cycle.transport
+        self._waiting = cycle.waiting_for_100_continue
 
     def write(self, data: bytes) -> None:
         if data.startswith(b"HTTP/1.1 100 "):
+            self._waiting = False
             self._transport.write(data)
             return
         self._cycle.transport = self._transport
+        if self._waiting and self._cycle.more_body and self._cycle.keep_alive:
+            self._cycle.keep_alive = False
+            status_line, _, fields = data.partition(b"\r\n")
+            data = b"%b\r\nconnection: close\r\n%b" % (status_line, fields)
         self._transport.write(spell_head(data))
 
     def __getattr__(self, name: str) -> Any:

@@ -113,6 +113,9 @@ class ResponseCycle(RequestResponseCycle):
 
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
+        if self.waiting_for_100_continue and self.more_body:
+            # Whoever waits to be asked for a body does not send it now: what comes next would be read as that body.
+            self.keep_alive = False
         self.waiting_for_100_continue = False
         spelled, framing = _spelled(field_names(tuple(map(_name_of, headers))))
         values = list(map(_value_of, headers))
