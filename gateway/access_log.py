@@ -34,6 +34,8 @@ class Answered(msgspec.Struct):
     bytes_in: int
     bytes_out: int
     milliseconds: float
+    certificate: str | msgspec.UnsetType = msgspec.UNSET
+    """The client certificate's subject and serial number; not written without one."""
     event: str = "request"
     level: str = "info"
     timestamp: datetime | None = None
@@ -77,6 +79,8 @@ def structured_access_log(answered: Answered) -> None:
     """Through structlog like every other line: for people, and wherever nothing else was configured."""
     fields = msgspec.structs.asdict(answered)
     del fields["event"], fields["level"], fields["timestamp"]
+    if answered.certificate is msgspec.UNSET:
+        del fields["certificate"]
     structlog.get_logger("gateway.access").info("request", **fields)
 
 

@@ -25,10 +25,12 @@ from cos.signing import (
     WindowLimits,
     check_coverage,
     check_window,
+    is_unsigned,
     read_chunk_signatures,
     read_claim,
     verify,
 )
+from gateway.client_certificates import NO_CERTIFICATES, CertificateTerms, ClientCertificate, check_current
 from gateway.limits import FailedProofs
 from gateway.ports import AccessKey, AccessKeys, KeyState, KeyUses, Sessions
 from gateway.secret import Secret
@@ -39,6 +41,9 @@ _NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs ti
 SIGV2_LABEL, SIGV2_ALLOWED = "sigv2", "allow"
 """The label of a key that may sign with Signature Version 2, where the gateway accepts it at all."""
 
+_FROM_PAGES = (b"origin", b"sec-fetch-site")
+"""What browsers say of requests that a web page makes, with a certificate nobody was asked about."""
+
 ANONYMOUS = "anonymous"
 """The principal of requests that need no key. It may do what a policy grants to it by this name, and no more."""
 
@@ -47,6 +52,7 @@ class Authenticator:
     """Proves a request's claim against the keys this gateway issued, and the sessions, where they are accepted.
 
     `uses` is told of every key that proved a request. `sigv2` accepts AWS Signature Version 2, of labelled keys.
+    `certificates` binds keys to the client certificates of their connections.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Authenticator:
         sessions: Sessions | None = None,
         uses: KeyUses | None = None,
         sigv2: bool = False,
+        certificates: CertificateTerms = NO_CERTIFICATES,
     ) -> None:
         self._keys = keys
         self._sessions = sessions
@@ -65,14 +72,24 @@ class Authenticator:
         self._limits = limits
         self._failed = failed or FailedProofs()
         self._sign_keys = SignKeys()
+        self._certificates = certificates
         self.accepts_sigv2 = sigv2
 
     def read_claim(self, request: Request, address: Address) -> Claim:
         """The one signature of a request, if it is of a scheme that is accepted here. Raises COSError."""
         return read_claim(request, sigv2_at=address if self.accepts_sigv2 else None)
 
-    def authenticate(self, request: Request, level: Level, claim: Claim, *, now: float, client_address: str) -> Caller:
-        """The caller a claim proves.
+    def authenticate(
+        self,
+        request: Request,
+        level: Level,
+        claim: Claim,
+        *,
+        now: float,
+        client_address: str,
+        certificate: ClientCertificate | None,
+    ) -> Caller:
+        """The caller a claim proves, on a connection that came with that certificate.
 
         `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
         RequestTimeTooSkewed) and ports.Sealed.
@@ -84,16 +101,18 @@ class Authenticator:
             client_address=client_address,
         )
         check_coverage(request, claim, level=level)
-        return self._admit(key, claim, now=now, client_address=client_address)
+        return self._admit(key, claim, now=now, client_address=client_address, certificate=certificate)
 
-    def authenticate_form(self, form_claim: FormClaim, *, now: float, client_address: str) -> Caller:
+    def authenticate_form(
+        self, form_claim: FormClaim, *, now: float, client_address: str, certificate: ClientCertificate | None
+    ) -> Caller:
         """The caller who signed a form's policy; what the policy covers is judged when the form is read.
 
         `now` is in Unix seconds. Raises as `authenticate`.
         """
         claim = form_claim.claim
         key = self._prove(claim, lambda secret: verify_form(form_claim, secret), now=now, client_address=client_address)
-        return self._admit(key, claim, now=now, client_address=client_address)
+        return self._admit(key, claim, now=now, client_address=client_address, certificate=certificate)
 
     def _prove(self, claim: Claim, verify_with: Callable[[str], None], *, now: float, client_address: str) -> AccessKey:
         """The key whose secret made the signature; `verify_with` is given a secret and raises COSError."""
@@ -119,9 +138,18 @@ class Authenticator:
             key = self._sessions.find(claim.access_key_id, claim.security_token)
         return key
 
-    def _admit(self, key: AccessKey, claim: Claim, *, now: float, client_address: str) -> Caller:
+    def _admit(
+        self,
+        key: AccessKey,
+        claim: Claim,
+        *,
+        now: float,
+        client_address: str,
+        certificate: ClientCertificate | None,
+    ) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
+        self._certificates.check_bound(key.principal, certificate, now=now)
         if claim.scheme is Scheme.SIGV2:
             _check_sigv2(key)
         session = key.session
@@ -145,18 +173,40 @@ class Authenticator:
             return None
         return Caller(principal=ANONYMOUS, access_key_id="", address=client_address or None)
 
-    def open_payload(self, request: Request, operation: Operation, claim: Claim) -> PayloadReader | None:
+    def unsigned(
+        self, request: Request, certificate: ClientCertificate | None, *, now: float, client_address: str
+    ) -> Caller | None:
+        """Who sent a request without any signature: the principal of the connection's certificate.
+
+        None where that is not accepted, and for every other request: they must be signed. `now` is in Unix seconds.
+        Raises COSError(AccessDenied) for a certificate whose time is over, and for what a web page may have sent.
+        """
+        terms = self._certificates
+        if certificate is None or not terms.accept_unsigned or not is_unsigned(request):
+            return None
+        principal = terms.principal_of(certificate)
+        if principal is None:
+            return None
+        check_current(certificate, now=now)
+        if any(name in request.headers for name in _FROM_PAGES):
+            raise COSError("AccessDenied", "Expected a signed request from a web page.")
+        return Caller(
+            principal=principal, access_key_id=f"cert:{certificate.fingerprint}", address=client_address or None
+        )
+
+    def open_payload(self, request: Request, operation: Operation, claim: Claim | None) -> PayloadReader | None:
         """What the body of an authenticated request must keep; None when it promised nothing but its framing.
 
+        `claim` is None of a request without a signature.
         Raises COSError(InvalidAccessKeyId, InvalidRequest, MissingContentLength) and ports.Sealed.
         """
-        signatures = None
-        if is_aws_chunked(request.headers):
+        signatures, sha256 = None, claim.payload_sha256 if claim is not None else None
+        if claim is not None and is_aws_chunked(request.headers):
             key = self._find(claim)
             if key is None:
                 raise COSError("InvalidAccessKeyId")
             signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
-        payload = open_payload(request, operation, sha256=claim.payload_sha256, signatures=signatures)
+        payload = open_payload(request, operation, sha256=sha256, signatures=signatures)
         return payload if payload.promises else None
 
 

@@ -37,6 +37,11 @@ class ClientCertificate:
     not_before: float
     not_after: float
 
+    @property
+    def label(self) -> str:
+        """One text for people."""
+        return f"{self.subject} (serial {self.serial})"
+
     def described(self) -> dict[str, str]:
         """For the audit log."""
         return {"subject": self.subject, "serial": self.serial, "fingerprint": self.fingerprint}

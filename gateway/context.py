@@ -16,6 +16,7 @@ from cos.operations import Operation
 from cos.request import Request
 from cos.signing import Scheme
 from cos.values import ObjectKey, VersionId
+from gateway.client_certificates import ClientCertificate
 from gateway.identifiers import new_decision_id
 from gateway.ports import BucketRecord
 from policies.decision import Decision
@@ -28,6 +29,8 @@ class Context:
 
     request_id: str
     client_address: str
+    certificate: ClientCertificate | None = None
+    """What the client's connection came with."""
     request: Request | None = None
     address: Address | None = None
     operation: Operation | None = None
@@ -71,6 +74,8 @@ class Context:
     def described(self) -> dict[str, Any]:
         """What was asked and by whom, as audit fields. Both ends of a copy are named with what is done to them."""
         event: dict[str, Any] = {"request_id": self.request_id, "client": self.client_address}
+        if self.certificate is not None:
+            event["certificate"] = self.certificate.described()
         if self.scheme is not None:
             event["signature"] = str(self.scheme)
         if self.caller is not None:

@@ -20,8 +20,8 @@ CONTROL_NAMES = (b"x-cosgw-dry-run", b"x-cos-gateway-dry-run")
 """The header's two names. They are the gateway's, are not judged and never sent on."""
 
 
-def read_dry_run(request: Request, claim: Claim) -> bool:
-    """Whether a request asks for a dry run.
+def read_dry_run(request: Request, claim: Claim | None) -> bool:
+    """Whether a request asks for a dry run. `claim` is None when its connection proved the caller, and all of it.
 
     Raises COSError: AccessDenied when the signature does not cover the header, InvalidArgument when its value
     is not `true`.
@@ -32,7 +32,7 @@ def read_dry_run(request: Request, claim: Claim) -> bool:
         if value is None:
             continue
         text = name.decode("ascii")
-        if text not in claim.signed_headers:
+        if claim is not None and text not in claim.signed_headers:
             raise COSError(
                 "AccessDenied",
                 "There were headers present in the request which were not signed",

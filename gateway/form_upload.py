@@ -30,7 +30,9 @@ async def admit_form(
     reader = FormHeadReader(request.headers.get(b"content-type") or b"")
     form = await _read_head(exchange, reader)
     form_claim = read_form_claim(form, accepts_sigv2=authenticator.accepts_sigv2)
-    caller = authenticator.authenticate_form(form_claim, now=now, client_address=exchange.client_address)
+    caller = authenticator.authenticate_form(
+        form_claim, now=now, client_address=exchange.client_address, certificate=exchange.certificate
+    )
     upload = read_form_upload(form, form_claim, request, address, now=now)
     exchange.payload = FormFile(reader.boundary, min_bytes=upload.min_bytes, max_bytes=upload.max_bytes)
     return caller, upload

@@ -69,7 +69,7 @@ class Pipeline:
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one exchange: with COS's answer, or with one clear error. Never raises but on cancellation."""
-        context = Context(request_id=exchange.request_id, client_address=exchange.client_address)
+        context = Context(exchange.request_id, exchange.client_address, certificate=exchange.certificate)
         result = "failed"
         try:
             await self._walk(exchange, context)
@@ -111,11 +111,24 @@ class Pipeline:
             request, address = context.request, context.address = form.request, form.address
         elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
             caller = context.caller = anybody
+        elif (
+            holder := self._authenticator.unsigned(
+                received, exchange.certificate, now=now, client_address=exchange.client_address
+            )
+        ) is not None:
+            caller = context.caller = holder
+            exchange.payload = self._authenticator.open_payload(request, operation, None)
+            context.dry_run = read_dry_run(request, None)
         else:
             claim = self._authenticator.read_claim(received, address)
             context.scheme = claim.scheme
             caller = context.caller = self._authenticator.authenticate(
-                received, address.level, claim, now=now, client_address=exchange.client_address
+                received,
+                address.level,
+                claim,
+                now=now,
+                client_address=exchange.client_address,
+                certificate=exchange.certificate,
             )
             exchange.payload = self._authenticator.open_payload(request, operation, claim)
             context.dry_run = read_dry_run(request, claim)

@@ -159,6 +159,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 sessions=sessions.opened,
                 uses=sessions.uses,
                 sigv2=settings.signature.sigv2,
+                certificates=settings.tls.terms,
             ),
             authorizer=Authorizer(
                 buckets,

@@ -63,7 +63,7 @@ async def session_services(
                 providers=[provider.name for provider in settings.identity_providers],
             ),
             uses=uses,
-            authenticator=Authenticator(keys, limits=limits, uses=uses),
+            authenticator=Authenticator(keys, limits=limits, uses=uses, certificates=settings.tls.terms),
             desk=SessionDesk(
                 vault,
                 audit,

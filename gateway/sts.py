@@ -86,7 +86,14 @@ class SessionEndpoint:
         if claim.carrier is not Carrier.HEADER:
             raise COSError("AccessDenied", "Expected the signature in the Authorization header.")
         client = _client(request)
-        caller = self._authenticator.authenticate(signed, Level.OBJECT, claim, now=time.time(), client_address=client)
+        caller = self._authenticator.authenticate(
+            signed,
+            Level.OBJECT,
+            claim,
+            now=time.time(),
+            client_address=client,
+            certificate=request.scope.get("certificate"),
+        )
         body = await _read_body(request)
         declared = claim.payload_sha256 if claim.scheme is Scheme.SIGV4 else _declared_sha256(signed, body)
         if declared is None or not hmac.compare_digest(declared, hashlib.sha256(body).hexdigest()):

@@ -90,6 +90,7 @@ class Telemetry:
                 exchange.bytes_in,
                 exchange.bytes_out,
                 round(seconds * 1000, 2),
+                context.certificate.label if context.certificate is not None else msgspec.UNSET,
             )
         )
 

@@ -20,6 +20,17 @@ _SIGV2_PREFIX = f"{sigv2_claim.SCHEME} "
 _NOT_MADE = "expected a scheme that the gateway signs with; Signature Version 2 is only verified"
 
 
+_CARRIERS = q_sign.CARRIER_PARAMETERS | sigv4.CARRIER_PARAMETERS | sigv2.CARRIER_PARAMETERS
+_CARRIER_HEADERS = (b"authorization", b"x-cos-security-token", b"x-amz-security-token")
+
+
+def is_unsigned(request: Request) -> bool:
+    """Whether nothing in a request belongs to a signature: not a part of one, not even a broken one."""
+    return not any(name in request.headers for name in _CARRIER_HEADERS) and not any(
+        name in _CARRIERS for name, _ in request.target.query
+    )
+
+
 def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
     """The one signature of a request, read but not verified.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from gateway.client_certificates import CertificateTerms
 from gateway.configuration.contradictions import Contradiction
 from gateway.configuration.group import Group
 from gateway.configuration.types import Text, expected
@@ -67,6 +68,15 @@ class TlsSettings(Group):
     def scheme(self) -> str:
         """What the URLs of both ports begin with."""
         return "http" if self.certificate is None else "https"
+
+    @property
+    def terms(self) -> CertificateTerms:
+        """What client certificates mean for callers."""
+        return CertificateTerms(
+            required=self.client_certificates is ClientCertificates.REQUIRED,
+            principals=tuple((Pattern(glob), principal) for glob, principal in self.client_principals.items()),
+            accept_unsigned=self.accept_unsigned,
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:
