@@ -14,10 +14,10 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Program:
-    """A running program and its children, pinned to one core."""
+    """A running program and its children, pinned to one core or several (`0,1`)."""
 
     def __init__(
-        self, command: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str] | None = None
+        self, command: Sequence[str], *, core: int | str, folder: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self._log = (folder / f"{Path(command[0]).name}-{core}-{time.monotonic_ns()}.log").open("wb")
         self._popen = subprocess.Popen(
@@ -30,6 +30,14 @@ class Program:
     @property
     def log(self) -> Path:
         return Path(self._log.name)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def children(self) -> list[int]:
+        """The processes it started itself."""
+        return self._pids()[1:]
 
     def cpu_seconds(self) -> float:
         """User and system time of all its processes so far."""

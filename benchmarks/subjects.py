@@ -114,7 +114,7 @@ def gateway_settings(folder: Path, upstream: str, port: int, admin_port: int) ->
 
 
 def start_gateway(
-    name: str, folder: Path, upstream: str, *, core: int, changes: dict[str, dict[str, Any]] | None = None
+    name: str, folder: Path, upstream: str, *, core: int | str, changes: dict[str, Any] | None = None
 ) -> Subject:
     """Our gateway; `changes` are merged into its settings by section."""
     port, admin_port = free_port(), free_port()

@@ -19,12 +19,13 @@ from gateway.exchange import ClientGone, Exchange
 from gateway.identifiers import new_request_id
 from gateway.pipeline import Pipeline
 from gateway.process.descriptors import connections_possible
-from gateway.server.acceptor import SecureServer
+from gateway.server.acceptor import SecureServer, SharingServer
 from gateway.server.connections import Connections
 from gateway.server.data_protocol import data_protocol
 from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import Server, bind, listeners
 from gateway.server.secure_protocol import secure_protocol
+from gateway.server.turns import PublishedConnections, Turn
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 from gateway.sts import SessionEndpoint, sts_app
@@ -136,15 +137,21 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, sockets: Listening, crew_of: Callable[[Services], Crew] = Alone
+    settings: Settings,
+    sockets: Listening,
+    *,
+    crew_of: Callable[[Services], Crew] = Alone,
+    turn: Turn | None = None,
 ) -> AsyncIterator[Services]:
-    """Serve on sockets that are listening; they are closed when it ends. `crew_of` tells who else is the gateway.
+    """Serve on sockets that are listening; they are closed when it ends.
+
+    `crew_of` tells which processes are the gateway, `turn` takes turns with those that listen on the same data port.
 
     On leaving, stop accepting, let requests in flight finish, and close everything. Raises what `open_services` raises.
     """
     async with open_services(settings) as services:
-        data = _data_server(settings, services)
-        plain = services.certificate is None
+        data = _data_server(settings, services, turn)
+        plain = services.certificate is None and turn is None
         data_listeners = listeners(sockets.data) if plain else [sockets.data]
         servers, tasks = [data], [asyncio.create_task(data.serve(sockets=data_listeners))]
         if sockets.sts is not None:
@@ -171,9 +178,9 @@ async def serving(
             await asyncio.wait(tasks)
 
 
-def _data_server(settings: Settings, services: Services) -> Server:
+def _data_server(settings: Settings, services: Services, turn: Turn | None) -> Server:
     possible = connections_possible(settings.data.max_connections)
-    return _server(data_app(services.pipeline), settings, services, max_connections=possible, dates=False)
+    return _server(data_app(services.pipeline), settings, services, max_connections=possible, dates=False, turn=turn)
 
 
 def _sts_server(settings: Settings, services: Services) -> Server:
@@ -190,7 +197,15 @@ def _sts_server(settings: Settings, services: Services) -> Server:
     return _server(sts_app(endpoint), settings, services, max_connections=settings.data.max_connections, dates=True)
 
 
-def _server(app: ASGIApp, settings: Settings, services: Services, *, max_connections: int, dates: bool) -> Server:
+def _server(
+    app: ASGIApp,
+    settings: Settings,
+    services: Services,
+    *,
+    max_connections: int,
+    dates: bool,
+    turn: Turn | None = None,
+) -> Server:
     """A server for applications, over TLS if there is a certificate. `dates`: its answers are given theirs."""
     deadlines = Deadlines(
         head_seconds=settings.data.header_timeout_seconds,
@@ -198,8 +213,11 @@ def _server(app: ASGIApp, settings: Settings, services: Services, *, max_connect
         keepalive_seconds=settings.data.keepalive_seconds,
         min_upload_bytes_per_second=settings.data.min_upload_bytes_per_second,
     )
-    connections = Connections(
-        max_connections=max_connections, max_per_address=settings.data.max_connections_per_address
+    per_address = settings.data.max_connections_per_address
+    connections = (
+        Connections(max_connections=max_connections, max_per_address=per_address)
+        if turn is None
+        else PublishedConnections(max_connections=max_connections, max_per_address=per_address, turn=turn)
     )
     speaks = data_protocol if services.certificate is None else secure_protocol
     config = uvicorn.Config(
@@ -217,9 +235,9 @@ def _server(app: ASGIApp, settings: Settings, services: Services, *, max_connect
         timeout_graceful_shutdown=int(settings.data.drain_seconds),
         backlog=2048,
     )
-    if services.certificate is None:
-        return Server(config)
-    return SecureServer(config, services.certificate, connections=connections, deadlines=deadlines)
+    if services.certificate is not None:
+        return SecureServer(config, services.certificate, connections=connections, deadlines=deadlines, turn=turn)
+    return Server(config) if turn is None else SharingServer(config, turn)
 
 
 def _admin_config(services: Services, crew: Crew) -> uvicorn.Config:

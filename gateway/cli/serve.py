@@ -81,18 +81,20 @@ def _serve_with_workers(settings: Settings, profile: Path | None) -> None:
 
     from gateway.app import described, listening
     from gateway.cli.profiling import profiled
+    from gateway.server.turns import Turns
     from gateway.workers.member import serve_as_worker
     from gateway.workers.questions import open_channel
     from gateway.workers.supervisor import Supervisor
 
     with listening(settings) as sockets:
         channels = {number: open_channel() for number in range(2, settings.workers + 1)}
+        turns = Turns(settings.workers)
         places = described(settings, sockets)
 
         def work(seat: Seat) -> int:
             try:
                 with reported(), profiled(_profile_of(profile, seat.number)):
-                    uvloop.run(serve_as_worker(settings, seat, sockets, channels))
+                    uvloop.run(serve_as_worker(settings, seat, sockets, channels, turns))
             except typer.Exit as end:
                 return end.exit_code
             return 0

@@ -26,6 +26,7 @@ from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import ACCEPTED_PER_TURN, Server
 from gateway.server.responses import render_refusal
 from gateway.server.secure_protocol import SecureProtocol
+from gateway.server.turns import PATIENCE_SECONDS, Turn
 from gateway.tls.active import Greeting, ServerCertificate
 
 PAUSE_SECONDS = 0.5
@@ -44,9 +45,11 @@ closed; None: it is closed already."""
 class Acceptor:
     """Takes connections from one listening socket. What uvicorn uses of an `asyncio.Server`."""
 
-    def __init__(self, listener: socket.socket, greets: Greets) -> None:
+    def __init__(self, listener: socket.socket, greets: Greets, turn: Turn | None = None) -> None:
+        """`turn` tells when other processes that listen on the same socket are to go first."""
         self._listener = listener
         self._greets = greets
+        self._turn = turn
         self._loop = asyncio.get_running_loop()
         self._paused: asyncio.TimerHandle | None = None
         self._greetings: set[asyncio.Task[None]] = set()
@@ -64,8 +67,20 @@ class Acceptor:
         """Wait until no connection is being greeted."""
         await asyncio.gather(*self._greetings, return_exceptions=True)
 
+    @property
+    def greeted(self) -> int:
+        """Connections that were accepted and have no owner yet."""
+        return len(self._greetings)
+
     def _accept(self) -> None:
+        self._take(self._turn)
+
+    def _take(self, turn: Turn | None) -> None:
         for _ in range(ACCEPTED_PER_TURN):
+            if turn is not None and not turn.is_mine(self.greeted):
+                self._loop.remove_reader(self._listener)
+                self._paused = self._loop.call_later(PATIENCE_SECONDS, self._take_the_rest)
+                return
             try:
                 accepted, peer = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -83,6 +98,34 @@ class Acceptor:
                 self._greetings.add(task)
                 task.add_done_callback(self._greetings.discard)
 
+    def _take_the_rest(self) -> None:
+        """The others had their time: what they left is for whoever comes first."""
+        self._loop.add_reader(self._listener, self._accept)
+        self._take(None)
+
+
+class SharingServer(Server):
+    """A server of plain connections on a port that other processes serve as well."""
+
+    def __init__(self, config: uvicorn.Config, turn: Turn) -> None:
+        super().__init__(config)
+        self._turn = turn
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, with an acceptor for each listening socket."""
+        await self.lifespan.startup()
+        self.servers = [Acceptor(listener, self._greet, self._turn) for listener in sockets or ()]  # type: ignore[misc]  # as used
+        self.started = True
+
+    async def _greet(self, accepted: socket.socket, _: str) -> None:
+        protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, accepted)
+        except OSError:
+            accepted.close()
+
 
 class SecureServer(Server):
     """A server whose connections begin with a handshake. The `config`'s protocol class is a `SecureProtocol`."""
@@ -94,8 +137,10 @@ class SecureServer(Server):
         *,
         connections: Connections,
         deadlines: Deadlines,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(config)
+        self._turn = turn
         self._certificate = certificate
         self._connections = connections
         self._deadlines = deadlines
@@ -104,7 +149,7 @@ class SecureServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's, with an acceptor for each listening socket."""
         await self.lifespan.startup()
-        self.servers = [Acceptor(listener, self._greet) for listener in sockets or ()]  # type: ignore[misc]  # as used
+        self.servers = [Acceptor(listener, self._greet, self._turn) for listener in sockets or ()]  # type: ignore[misc]  # as used
         self.started = True
 
     def _greet(self, accepted: socket.socket, address: str) -> Coroutine[Any, Any, None] | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from gateway.app import Listening, serving
 from gateway.process.garbage import settle
+from gateway.server.turns import Turn, Turns
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.workers.crew import FIRST, Together, answer
@@ -17,7 +18,9 @@ from gateway.workers.share import settings_of_worker
 from gateway.workers.supervisor import SIGNALS, Seat
 
 
-async def serve_as_worker(settings: Settings, seat: Seat, sockets: Listening, channels: Mapping[int, Channel]) -> None:
+async def serve_as_worker(
+    settings: Settings, seat: Seat, sockets: Listening, channels: Mapping[int, Channel], turns: Turns
+) -> None:
     """Serve until the supervisor says so, or is gone; then drain. Raises what `gateway.app.serving` raises.
 
     `channels` are those of every worker but the first.
@@ -36,7 +39,7 @@ async def serve_as_worker(settings: Settings, seat: Seat, sockets: Listening, ch
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(seat.lifeline, stop.set)
-    async with serving(own, sockets, gathered) as services:
+    async with serving(own, sockets, crew_of=gathered, turn=Turn(turns, seat.number)) as services:
         answering = None
         if seat.number != FIRST:
             answering = Answering(channels[seat.number], lambda question: answer(services, question))
