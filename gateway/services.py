@@ -18,6 +18,7 @@ from gateway.authorize import Authorizer
 from gateway.credential_services import credentials_of, discovering, open_master_keys, renewing
 from gateway.credentials.administration import Administration
 from gateway.credentials.drain import Drain
+from gateway.credentials.master_key_needs import MasterKeyNeeds
 from gateway.credentials.refreshed import RefreshedCredential
 from gateway.credentials.rotation import Rotation
 from gateway.credentials.snapshot import KeySnapshot
@@ -53,6 +54,7 @@ class Services:
     policies: PolicyFiles
     telemetry: Telemetry
     vault: Vault
+    master_key_needs: MasterKeyNeeds
     keys: KeySnapshot
     credentials: StoredUpstreamCredentials
     renewed: list[RefreshedCredential]
@@ -70,6 +72,7 @@ class Services:
         """The conditions of readiness, from memory."""
         return [
             Check("accepting", self.accepting, "takes requests" if self.accepting else "starting or draining"),
+            self.master_key_needs.check(),
             self._key_check(),
             self._credential_check(),
             self._bucket_check(),
@@ -122,6 +125,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         credentials = credentials_of(settings, watch, vault)
         await watch.refresh()
         keys.ensure_no_duplicates()
+        needs = MasterKeyNeeds(watch, vault)
+        needs.warn()
         renewed = await stack.enter_async_context(renewing(settings, credentials))
         credentials.ensure_no_duplicates()
         sessions = await stack.enter_async_context(
@@ -185,6 +190,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             policies=policies,
             telemetry=telemetry,
             vault=vault,
+            master_key_needs=needs,
             keys=keys,
             credentials=credentials,
             renewed=renewed,

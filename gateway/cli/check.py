@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,21 @@ def _master_key(settings: Settings) -> Problems:
             "master_key: found none, expected master_key.file or COSGW_MASTER_KEY: the gateway would run sealed "
             "(make one with `cos-gateway master-key create FILE`)"
         )
+        return
+    yield from _unopenable(settings, {key.id for key in keys})
+
+
+def _unopenable(settings: Settings, loaded: set[str]) -> Problems:
+    """Secrets that were sealed by a master key that is not here. What is wrong with the store is told elsewhere."""
+    from gateway.cli.store_probe import StoreUnreadable, sealed_secrets
+    from gateway.credentials.master_key_needs import missing_master_keys, needed_master_keys
+
+    if not settings.store.path.exists():
+        return
+    with suppress(StoreUnreadable):
+        problem = missing_master_keys(needed_master_keys(sealed_secrets(settings.store.path)), loaded)
+        if problem is not None:
+            yield f"master_key: {problem}"
 
 
 def _store(settings: Settings) -> Problems:

@@ -27,6 +27,7 @@ from gateway.cli.store_probe import StoreUnreadable, is_current
 from gateway.credential_services import credentials_of, open_master_keys, renewing
 from gateway.credentials.expiring import NOTICE
 from gateway.credentials.master_key import MasterKeyError
+from gateway.credentials.master_key_needs import MasterKeyNeeds
 from gateway.credentials.probe import Verdict, probe
 from gateway.credentials.upstream import StoredUpstreamCredentials
 from gateway.credentials.vault import Vault
@@ -83,6 +84,8 @@ async def diagnose(settings: Settings, *, clock: Callable[[], float] = time.time
         async for found, opened in _store(settings, stack):
             yield found
             watch = opened or watch
+        if watch is not None and (problem := MasterKeyNeeds(watch, vault).problem):
+            yield Diagnosis("master key", "store", State.PROBLEM, problem)
         if settings.embedded.enabled:
             yield Diagnosis("upstream", "embedded COS", State.NOTE, "inside the gateway: nothing to reach from here")
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.stores.schema import schema_is_current, upstream_credentials
+from gateway.stores.schema import access_keys, schema_is_current, upstream_credentials
 from gateway.stores.upstream_credentials import CredentialState
 
 
@@ -30,6 +30,15 @@ def stored_credentials(path: Path) -> list[tuple[str, str]]:
         if not schema_is_current(connection):
             return []
         return [(row.name, row.account) for row in connection.execute(active)]
+
+
+def sealed_secrets(path: Path) -> list[bytes]:
+    """Every secret of the store as it lies there. Raises StoreUnreadable."""
+    tables = (access_keys, upstream_credentials)
+    with _connected(path) as connection:
+        if not schema_is_current(connection):
+            return []
+        return [row.secret_sealed for table in tables for row in connection.execute(select(table.c.secret_sealed))]
 
 
 def is_current(path: Path) -> bool:

@@ -102,6 +102,15 @@ def rewrap(
     return _wrap(data_key, context, current) + parts.inner
 
 
+def wrapped_by(sealed: bytes) -> str | None:
+    """The id of the master key that a sealed secret says it needs; None when it cannot be read. Proves nothing."""
+    start = len(MAGIC) + 2
+    if len(sealed) < start or sealed[: len(MAGIC)] != MAGIC or sealed[len(MAGIC)] != FORMAT_VERSION:
+        return None
+    named = sealed[start : start + sealed[start - 1]]
+    return named.decode("ascii") if named.isalnum() else None
+
+
 class _Parts(NamedTuple):
     key_id: str
     header: bytes

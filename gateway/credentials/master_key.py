@@ -14,6 +14,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
+from errno import ENOENT
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -58,7 +59,8 @@ def read_master_keys(path: Path) -> tuple[MasterKey, ...]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise MasterKeyError(f"Expected a master key file at {path}, got: {error.strerror}.") from None
+        hint = f" Make one with `cos-gateway master-key create {path}`." if error.errno == ENOENT else ""
+        raise MasterKeyError(f"Expected a master key file at {path}, got: {error.strerror}.{hint}") from None
     with os.fdopen(descriptor, "rb") as file:
         # Judged on the open file, so that what was checked is what is read.
         _refuse_unsafe_file(path, os.fstat(file.fileno()))
