@@ -22,6 +22,8 @@ MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
 _name_of = itemgetter(0)
+_OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marker"})
+"""Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _PLAIN_IN_PATHS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/"
 _VISIBLE = re.compile(rb"[!-\"$-~]*")
@@ -114,6 +116,11 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
     ]
     if raw.startswith(b"=") or b"&=" in raw:
         raise COSError("InvalidURI", "Expected every query parameter to have a name.")
+    # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
+    if b"%0" in raw and any(
+        _has_lines(name) or (_has_lines(value) and name not in _OF_KEYS) for name, value in parameters
+    ):
+        raise COSError("InvalidURI", "Expected query parameters without CR or LF.")
     return tuple(parameters)
 
 
@@ -154,7 +161,10 @@ def _decode_query_text(raw: bytes) -> str:
         text = percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise COSError("InvalidURI", "Expected query parameters in UTF-8.") from None
-    # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
-    if "\x00" in text or "\r" in text or "\n" in text:
-        raise COSError("InvalidURI", "Expected query parameters without NUL, CR or LF.")
+    if "\x00" in text:
+        raise COSError("InvalidURI", "Expected query parameters without NUL.")
     return text
+
+
+def _has_lines(text: str) -> bool:
+    return "\r" in text or "\n" in text

@@ -147,3 +147,17 @@ async def test_a_bucket_tells_whether_it_keeps_versions(cos: Site) -> None:
     assert answer.text("Status") == "Enabled"
     never = await cos.call("GET", EXAMPLE, "", {"versioning": ""})
     assert never.xml().find("Status") is None
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\t", "\x7f"])
+async def test_characters_that_are_in_no_key_may_be_asked_for(cos: Site, character: str) -> None:
+    prefix = fresh_key("tree") + "/"
+    for name in ("a", "b"):
+        await cos.seed(EXAMPLE, b"x", key=prefix + name)
+    divided = await cos.call("GET", EXAMPLE, "", {"prefix": prefix, "delimiter": character})
+    assert [entry.findtext("Key") for entry in divided.xml().iter("Contents")] == [prefix + "a", prefix + "b"]
+    assert list(divided.xml().iter("CommonPrefixes")) == []
+    nothing = await cos.call("GET", EXAMPLE, "", {"prefix": prefix + character})
+    assert list(nothing.xml().iter("Contents")) == []
+    after = await cos.call("GET", EXAMPLE, "", {"prefix": prefix, "marker": prefix + "a" + character})
+    assert [entry.findtext("Key") for entry in after.xml().iter("Contents")] == [prefix + "b"]

@@ -104,7 +104,9 @@ def test_absolute_form_names_the_host(raw: bytes, scheme: str, authority: str, p
         pytest.param(b"/k?a=%ff", id="query-not-utf-8"),
         pytest.param(b"/k?a=%00", id="nul-in-query"),
         pytest.param(b"/k?response-content-type=a%0d%0aSet-Cookie:b", id="header-injection"),
+        pytest.param(b"/k?versionId=a%0D", id="carriage-return"),
         pytest.param(b"/k?a%0a=", id="line-feed-in-name"),
+        pytest.param(b"/k?prefix%0a=a", id="line-feed-in-a-name-of-keys"),
         pytest.param(b"/k?" + b"&".join(b"p%d" % i for i in range(101)), id="101-parameters"),
         pytest.param(b"/" + b"k" * MAX_TARGET_BYTES, id="too-long"),
     ],
@@ -145,3 +147,10 @@ def test_percent_encoding_is_rfc_3986() -> None:
     assert percent_encode("AZaz09-_.~") == "AZaz09-_.~"
     assert percent_encode(" /*!'()中") == "%20%2F%2A%21%27%28%29%E4%B8%AD"
     assert percent_decode(b"%2f+%2B") == b"/++"
+
+
+@pytest.mark.parametrize("name", ["prefix", "delimiter", "marker", "start-after", "key-marker"])
+def test_a_listing_may_ask_for_keys_of_several_lines(name: str) -> None:
+    target = parse_target(f"/?{name}=a%0d%0Ab".encode())
+    assert target.query == (Parameter(name, "a\r\nb"),)
+    assert render_query(target.query) == f"{name}=a%0D%0Ab".encode()
