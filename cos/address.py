@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from msgspec import Struct
+
 from cos.errors import COSError
 from cos.values import Bucket, ObjectKey, Region, parse_bucket, parse_object_key, parse_region
 
@@ -82,8 +84,7 @@ class Host:
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, gc=False):
     """What a request addresses. `bucket` and `key` are given as far as `level` reaches.
 
     `region` is given only when the host names it: it is the caller's claim, to be compared with the registry.

@@ -8,7 +8,8 @@ refused: one range has one spelling, so that what is sent on is what was receive
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cos.errors import COSError
 
@@ -18,8 +19,7 @@ MAX_PART_BYTES = 5 * 1024**3
 _GRAMMAR = re.compile(r"bytes=(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
+class ByteRange(Struct, frozen=True, gc=False):
     """A closed interval of byte offsets, zero-based: `first <= last`."""
 
     first: int

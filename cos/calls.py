@@ -6,8 +6,9 @@ Only operations whose arguments rules must see have a type of their own; every o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from cos.address import Address, Domains
 from cos.byte_range import ByteRange, parse_byte_range
@@ -27,8 +28,7 @@ from cos.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectCall:
+class ObjectCall(Struct, frozen=True, gc=False):
     """Any operation without a copy source. `body_bytes` is its content's length, None when it was not declared."""
 
     operation: Operation
@@ -39,8 +39,7 @@ class ObjectCall:
     upload_id: UploadId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PutObjectCopy:
+class PutObjectCopy(Struct, frozen=True, gc=False):
     """Put Object - Copy: a whole source object becomes the destination object."""
 
     operation: Operation
@@ -49,8 +48,7 @@ class PutObjectCopy:
     conditions: CopyConditions
 
 
-@dataclass(frozen=True, slots=True)
-class UploadPartCopy:
+class UploadPartCopy(Struct, frozen=True, gc=False):
     """Upload Part - Copy: a range of a source object becomes one part. `byte_range` None: the whole source."""
 
     operation: Operation

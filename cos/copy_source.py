@@ -17,7 +17,7 @@ Source: COS API, "PUT Object - Copy" and "Upload Part - Copy", x-cos-copy-source
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cos.address import AddressStyle, Domains, cos_host, parse_host
 from cos.errors import COSError
@@ -30,8 +30,7 @@ MAX_COPY_SOURCE_BYTES = 8 * 1024
 _CONTROLS = frozenset(range(0x20)) | {0x7F}
 
 
-@dataclass(frozen=True, slots=True)
-class CopySource:
+class CopySource(Struct, frozen=True, gc=False):
     """The object a copy reads. `region` is None when the text did not name one; a named one is only a claim."""
 
     bucket: Bucket

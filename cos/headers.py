@@ -7,7 +7,7 @@ UTF-8 in them, so text is decoded only where a document says what it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 
 from cos.errors import COSError
@@ -50,7 +50,7 @@ class Headers:
         self._repeated: dict[bytes, list[bytes]] = {}
         self.known = known = field_names(tuple(map(_name_of, self.fields)))
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
-        self.get = self._get_single if known.repeats else by_name.get
+        self.get = partial(_get_single, self._repeated) if known.repeats else by_name.get
         if known.repeats:
             for name, value in self.fields:
                 self._repeated.setdefault(name, []).append(value)
@@ -80,11 +80,6 @@ class Headers:
         value = self._by_name.get(name)
         return [] if value is None else [value]
 
-    def _get_single(self, name: bytes) -> bytes | None:
-        if len(self._repeated.get(name, ())) > 1:
-            raise COSError("InvalidRequest", f"Expected one {name.decode('ascii', 'replace')!r} header.")
-        return self._by_name.get(name)
-
     def text(self, name: bytes) -> str | None:
         """`get` as ASCII text. Raises COSError(InvalidRequest) when repeated or not visible ASCII."""
         value = self.get(name)
@@ -98,3 +93,10 @@ class Headers:
     def __repr__(self) -> str:
         # Values may be credentials: only the names are shown.
         return f"Headers({', '.join(name.decode('latin-1') for name, _ in self.fields)})"
+
+
+def _get_single(repeated: dict[bytes, list[bytes]], name: bytes) -> bytes | None:
+    values = repeated.get(name)
+    if values is not None and len(values) > 1:
+        raise COSError("InvalidRequest", f"Expected one {name.decode('ascii', 'replace')!r} header.")
+    return values[0] if values else None

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from operator import itemgetter
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cos.errors import COSError
 from cos.headers import FieldNames, Headers
@@ -59,8 +61,7 @@ class Dialect(StrEnum):
     S3 = "x-amz-"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, gc=False):
     """Method, target and header fields of one request; the body is not part of it.
 
     `host` is the authority the client addressed, lower-case, with its port when it sent one.

@@ -12,8 +12,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cos.address import Level, cos_host, service_host
 from cos.byte_range import render_byte_range
@@ -28,8 +30,7 @@ from cos.target import Parameter, render_path, render_query
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True, gc=False):
     """A request to COS. `target` is the exact origin-form target sent; `path` and `query` are what it says.
 
     `headers` have lower-case names and do not hold `host`.

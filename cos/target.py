@@ -11,10 +11,11 @@ Source: RFC 9112 §3.2 (origin-form, absolute-form), reference page §1.3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
+
+from msgspec import Struct
 
 from cos.errors import COSError
 
@@ -37,8 +38,7 @@ class Parameter(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """A request target, split and decoded once.
 
     `path` is the percent-decoded path including its first `/`. `authority` and `scheme` are given for the

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from cos.calls import Call, ObjectCall, PutObjectCopy, UploadPartCopy
 from cos.errors import COSError

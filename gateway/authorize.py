@@ -7,7 +7,8 @@ registered is refused, as the addressed bucket and as the source of a copy alike
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from cos.address import Address
 from cos.calls import Call, ObjectCall

@@ -13,6 +13,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from cos.rewrite import UpstreamRequest
 from cos.values import Bucket, Region
 from gateway.secret import Secret
@@ -165,8 +167,7 @@ class Buckets(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamCredential:
+class UpstreamCredential(Struct, frozen=True, gc=False):
     """A COS credential, opened. It exists only between steps 11 and 13 of a request."""
 
     name: str

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 
 class Verdict(StrEnum):
     ALLOW = "allow"
@@ -45,8 +47,7 @@ class Fact(StrEnum):
     UPLOAD_SIZE = "upload_size"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True, gc=False):
     """Why one check failed: `rule` is the kind and the parameter (`range.max`), `reason` a short sentence.
 
     `code` is the COS error code to answer with; only COS's own rules, built in, use another than AccessDenied.
@@ -90,8 +91,7 @@ class StatementError:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatementTrace:
+class StatementTrace(Struct, frozen=True, gc=False):
     """How one candidate statement fared: it matched, or the first check that failed."""
 
     statement_id: str
@@ -110,8 +110,7 @@ class StatementTrace:
         return self.violations[0] if self.violations else None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """The verdict of one evaluation and the trace it came from.
 
     `violations` are those of the nearest allow statements (or of the built-in rules), best candidate first;

@@ -5,9 +5,10 @@ Everything here is a value of `cos/`; nothing is text that could be read a secon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from cos.byte_range import ByteRange
 from cos.conditions import CopyConditions
@@ -15,8 +16,7 @@ from cos.values import Bucket, ObjectKey, PartNumber, Region, VersionId, appid_o
 from policies.decision import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True, gc=False):
     """One end of an access: a bucket, or an object in it, where the bucket registry says it lives.
 
     `key` is None for operations on the bucket itself. `bucket` is None only for the service (list buckets).
@@ -41,8 +41,7 @@ class Narrows(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True, gc=False):
     """The authenticated principal (`team:media`) and the key that proved it.
 
     Of a session, `parent` names what it was issued for, and `narrowing` is its own policy, if it has one.
@@ -56,8 +55,7 @@ class Caller:
     narrowing: Narrows | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, gc=False):
     """What had to be asked of the upstream: measured, not claimed. None means not measured.
 
     `measured` is set once the upstream was asked: a fact that is None then stays unknown, and the decision is
@@ -72,8 +70,10 @@ class Facts:
     """The bytes of the parts that a completion of a multipart upload names."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRequest:
+NOTHING_MEASURED = Facts()
+
+
+class AccessRequest(Struct, frozen=True, gc=False):
     """One access. `source` is given exactly when the operation copies; then `resource` is the destination.
 
     For a copy `byte_range` is the range of the source asked for, None meaning the whole source.
@@ -96,4 +96,4 @@ class AccessRequest:
     """`sse-cos`, `sse-kms`, `sse-c`, or what else the request's header names; None when it names none."""
     object_bytes: int | None = None
     """How long the object or part in the request's body is; None for copies, and when it was not declared."""
-    facts: Facts = field(default_factory=Facts)
+    facts: Facts = NOTHING_MEASURED

@@ -9,7 +9,9 @@ Source: COS API, "POST Object" (436/14690); AWS, S3 API, "POST Object"; referenc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from cos.address import Address, Level
 from cos.errors import COSError

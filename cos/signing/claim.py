@@ -6,9 +6,11 @@ held but never shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Scheme(StrEnum):
@@ -47,8 +49,7 @@ class Scope(NamedTuple):
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
-@dataclass(frozen=True, slots=True)
-class QSignTerms:
+class QSignTerms(Struct, frozen=True, gc=False):
     """The two windows of a COS signature as text, exactly as they were signed: `1700000000;1700010060`.
 
     `key_window` is what the sign key is good for: whoever learns the sign key may sign until its end.
@@ -59,8 +60,7 @@ class QSignTerms:
     key_window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class SigV4Terms:
+class SigV4Terms(Struct, frozen=True, gc=False):
     """The moment (`20260801T000000Z`), scope and payload declaration of a SigV4 signature.
 
     `payload` is what the client put in x-amz-content-sha256: 64 hex digits, `UNSIGNED-PAYLOAD` or `STREAMING-…`.
@@ -82,8 +82,7 @@ class SigV2Terms:
     date: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """One signature as received.
 
     `window` is when it may be used: the intersection of sign time and key time; of SigV4 the moment and its
@@ -97,9 +96,13 @@ class Claim:
     window: Window
     signed_headers: tuple[str, ...]
     signed_parameters: tuple[str, ...] | None
-    signature: str = field(repr=False)
+    signature: str
     terms: QSignTerms | SigV4Terms | SigV2Terms
-    security_token: str | None = field(default=None, repr=False)
+    security_token: str | None = None
+
+    def __repr__(self) -> str:
+        # Neither the signature nor the token is shown.
+        return f"Claim({self.carrier}, {self.access_key_id!r}, {self.window}, {self.terms!r})"
 
     @property
     def scheme(self) -> Scheme:

@@ -13,7 +13,8 @@ Source: AWS SDK for JavaScript 3, `@smithy/signature-v4` (moveHeadersToQuery); b
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from cos.errors import COSError
 from cos.headers import Headers

@@ -8,8 +8,9 @@ Source: AWS, S3 API, "Signature Calculations for the Authorization Header"; boto
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import sigv4

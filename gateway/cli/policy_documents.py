@@ -49,7 +49,7 @@ def read_asked(written: object, regions: Mapping[Bucket, Region], *, place: str,
 
     Raises typer.BadParameter; with `flags` it names the options of the command line, else `place`.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from policies.nodes import nodes_of
     from policies.reader import Reader

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
 import httptools
+from msgspec import Struct
 
 from cos.headers import FieldNames, field_names
 
@@ -39,8 +39,7 @@ class HeadError(ValueError):
     """A head that is not HTTP/1.x, or that means two things."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(Struct, frozen=True, gc=False):
     """A response up to its body.
 
     `content_length` is the number of body bytes to come, 0 for a response that has none by its method or

@@ -25,6 +25,8 @@ PURE_LIBRARIES = {
     "struct", "textwrap", "types", "typing", "unicodedata", "urllib", "xml", "zlib",
     # Parsers without input and output of their own.
     "fastcrc", "pyexpat", "yaml",
+    # Values whose constructor is compiled.
+    "msgspec",
 }  # fmt: skip
 """What sans-IO code may use besides itself; urllib only for its parse module."""
 WORLDLY_CALLS = {

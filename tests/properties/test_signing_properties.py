@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from qcloud_cos import CosConfig
 from qcloud_cos.cos_auth import CosS3Auth
 from requests import PreparedRequest
@@ -64,7 +63,9 @@ def receive(request: UpstreamRequest) -> Request:
     return Request(request.method, parse_target(request.target), Headers(fields), request.host, Dialect.COS)
 
 
-_signed_requests = st.sampled_from(Scheme).flatmap(lambda scheme: st.tuples(st.just(scheme), upstream_requests(scheme)))
+_signed_requests = st.sampled_from([Scheme.Q_SIGN, Scheme.SIGV4]).flatmap(
+    lambda scheme: st.tuples(st.just(scheme), upstream_requests(scheme))
+)
 
 
 def _make(scheme: Scheme, carrier: Carrier, request: UpstreamRequest, token: str | None) -> Request:
