@@ -39,6 +39,12 @@ class Secured:
             return await asyncio.open_connection("127.0.0.1", self.port)
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=context, server_hostname="localhost")
 
+    async def settled(self, count: int = 0) -> None:
+        """Wait until that many connections are counted."""
+        async with asyncio.timeout(10):
+            while self.connections.count != count:
+                await asyncio.sleep(0.01)
+
     async def ask(self, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
         """Send bytes, then read until the server closes."""
         reader, writer = await self.connect(context)
@@ -86,3 +92,14 @@ async def securely_serving(
     finally:
         server.should_exit = True
         await task
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the end, however the connection ends."""
+    received = b""
+    try:
+        while piece := await reader.read(65_536):
+            received += piece
+    except OSError:
+        pass
+    return received
