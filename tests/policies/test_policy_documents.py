@@ -29,7 +29,12 @@ def test_a_sound_document_is_compiled() -> None:
         "source", (Pattern(RAW),), (Pattern("incoming/*"), Pattern("more/*")), frozenset({Region("ap-guangzhou")})
     )
     assert statement.destination == Selector("destination", (Pattern(MEDIA),))
-    assert [outcome.passed for outcome in policy_set.run_tests()] == [True]
+    (outcome,) = policy_set.run_tests()
+    assert outcome.passed
+    assert (outcome.test, outcome.decision) == (
+        policy_set.documents[0].tests[0],
+        policy_set.decide(outcome.test.request),
+    )
 
 
 def test_every_error_is_reported_in_order_and_together() -> None:

@@ -49,6 +49,10 @@ PAIR_OR_RESOURCE = "expected a resource, or both a source and a destination (ope
         ("min: 1MiB", "min: 2GiB", "19:9: statements[0].when.range: found a mapping, expected min <= max, got 2 GiB and 1 GiB"),
         ("min: 1MiB", "mni: 1MiB", "19:9: statements[0].when.range.mni: found the unknown key 'mni', expected one of required, min, max, small_last_part (did you mean 'min'?)"),
         ("min: 1MiB", "small_last_part: yes", "19:26: statements[0].when.range.small_last_part: found 'yes', expected one of allow, deny"),
+        ("- name: it works", "- name: ''", "22:11: tests[0].name: found '', expected a text"),
+        ("    request:\n", "    requests:\n", "23:5: tests[0].requests: found the unknown key 'requests', expected one of name, request, expect, reason, statement, rehearsed (did you mean 'request'?)"),
+        ("source: raw-1250000000/incoming/a@ap-guangzhou", "resource: raw-1250000000/a", "26:7: tests[0].request.resource: found 'resource', expected a resource, or a source and a destination"),
+        ("destination: media-1250000000/a@ap-guangzhou", "resource: media-1250000000/a", "27:7: tests[0].request.resource: found 'resource', expected a resource, or a source and a destination"),
         ("- name: it works", "- nam: it works", "22:5: tests[0].nam: found the unknown key 'nam', expected one of name, request, expect, reason, statement, rehearsed (did you mean 'name'?)"),
         ("bytes=0-1048575", "bytes=9-0", "28:14: tests[0].request.range: found 'bytes=9-0', expected bytes=first-last with first <= last"),
         ("raw-1250000000/incoming/a@", "raw/incoming/a@", "26:15: tests[0].request.source: found 'raw/incoming/a@ap-guangzhou', expected a bucket name like examplebucket-1250000000, got 'raw'"),
@@ -239,6 +243,7 @@ def test_a_set_that_is_unknown_or_broken_is_refused(old: str, new: str, errors: 
 @pytest.mark.parametrize(
     ("field", "column", "error"),
     [
+        ("rang: bytes=0-9", 7, "rang: found the unknown key 'rang', expected one of principal, action, resource, source, destination, range, part_number, size, conditions, headers, address, time, storage_class, encryption, length, etag, upload_size (did you mean 'range'?)"),
         ("part_number: 0", 20, "part_number: found '0', expected a part number from 1 to 10000"),
         ("part_number: 10001", 20, "part_number: found '10001', expected a part number from 1 to 10000"),
         ("part_number: [1]", 20, "part_number: found a list, expected a part number"),

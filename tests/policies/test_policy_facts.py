@@ -21,36 +21,42 @@ MEASURED = "{range: {max: 1GiB}}"
 # --- COS's own rules -------------------------------------------------------------------------------------------
 
 CONFLICT = CopyConditions(if_match=("a",), if_none_match=("b",))
+CLASH = "cos.conditions: if-match and if-none-match given, COS accepts no such combination"
+TOO_LARGE = "cos.range: 5368709121 bytes asked, COS copies at most 5 GiB at once"
 
 
 @pytest.mark.parametrize(
-    ("request_", "rule", "code"),
+    ("request_", "reason", "code"),
     [
-        pytest.param(copy(length=MAX_PART_BYTES + 1), "cos.range", "EntityTooLarge", id="5 GiB and a byte"),
+        pytest.param(copy(length=MAX_PART_BYTES + 1), TOO_LARGE, "EntityTooLarge", id="5 GiB and a byte"),
         pytest.param(
-            copy(length=None, size=MAX_PART_BYTES + 1), "cos.range", "EntityTooLarge", id="whole source too large"
+            copy(length=None, size=MAX_PART_BYTES + 1), TOO_LARGE, "EntityTooLarge", id="whole source too large"
         ),
-        pytest.param(copy(conditions=CONFLICT), "cos.conditions", "InvalidRequest", id="conditions conflict"),
+        pytest.param(copy(conditions=CONFLICT), CLASH, "InvalidRequest", id="conditions conflict"),
         pytest.param(
             copy(conditions=CONFLICT, action="cos:PutObjectCopy", length=None),
-            "cos.conditions",
+            CLASH,
             "InvalidRequest",
             id="conditions of an object copy conflict",
         ),
         pytest.param(
             AccessRequest(Caller("team:media", "AK"), "cos:UploadPartCopy", end(MEDIA)),
-            "cos.copy_source",
+            "cos.copy_source: the copy names no source",
             "InvalidRequest",
             id="copy without source",
         ),
         pytest.param(
-            plain("cos:GetObject", end(MEDIA), source=end(RAW)), "cos.copy_source", "InvalidRequest", id="read of two"
+            plain("cos:GetObject", end(MEDIA), source=end(RAW)),
+            "cos.copy_source: cos:GetObject takes no copy source",
+            "InvalidRequest",
+            id="read of two",
         ),
     ],
 )
-def test_what_cos_itself_refuses_no_document_allows(request_: AccessRequest, rule: str, code: str) -> None:
+def test_what_cos_itself_refuses_no_document_allows(request_: AccessRequest, reason: str, code: str) -> None:
     decision = decide(request_, *EVERYTHING)
-    assert (decision.verdict, rules_of(decision), decision.code) == (Verdict.DENY, [rule], code)
+    assert (decision.verdict, decision.reason, decision.code) == (Verdict.DENY, reason, code)
+    assert len(decision.violations) == 1
     assert (decision.trace, decision.statement_id) == ((), None)
 
 

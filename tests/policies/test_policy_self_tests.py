@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cos.byte_range import ByteRange
 from policies.problems import PolicyErrors
+from policies.request import Resource
 from tests.policies.building import GOOD, RAW, document, end, errors_of, load, on, pair
 
 OTHER = document(on("other", principals="[q]"))
@@ -98,6 +100,24 @@ def test_a_test_names_a_statement_of_its_document() -> None:
 def test_requests_of_tests_are_read(request_: str) -> None:
     text = f"{OTHER}tests:\n  - {{name: n, request: {request_}, expect: deny, reason: principal}}\n"
     assert load(text).run_tests()[0].passed
+
+
+@pytest.mark.parametrize(
+    ("written", "resource"),
+    [
+        ("raw-1250000000", end(RAW, None, None)),
+        ("raw-1250000000@ap-beijing", end(RAW, None, "ap-beijing")),
+        ("raw-1250000000/a/b/", end(RAW, "a/b/", None)),
+        ("raw-1250000000/a@ap-beijing", end(RAW, "a", "ap-beijing")),
+        ("raw-1250000000/a@b@ap-beijing", end(RAW, "a@b", "ap-beijing")),
+        ("{bucket: raw-1250000000, key: a, region: ap-beijing, version: v}", end(RAW, "a", "ap-beijing", "v")),
+    ],
+)
+def test_an_end_is_written_in_one_word_or_as_a_mapping(written: str, resource: Resource) -> None:
+    request = f"{{principal: p, action: 'cos:GetObject', resource: {written}, range: {{first: 7, length: 1}}}}"
+    text = f"{OTHER}tests:\n  - {{name: n, request: {request}, expect: deny}}\n"
+    (test,) = load(text).documents[0].tests
+    assert (test.request.resource, test.request.byte_range) == (resource, ByteRange(7, 7))
 
 
 def test_a_key_with_an_at_sign_takes_a_mapping() -> None:

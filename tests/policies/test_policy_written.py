@@ -10,7 +10,7 @@ import pytest
 
 from cos.conditions import CopyConditions
 from policies.decision import Decision, ReasonDetail, Verdict, Violation
-from policies.explanation import explain
+from policies.explanation import Check, CheckResult, explain
 from policies.nodes import Mapping, Scalar, Sequence, nodes_of
 from policies.reader import Reader
 from policies.request import AccessRequest, Caller, Facts, Resource
@@ -116,7 +116,8 @@ def test_values_become_the_tree_that_documents_are() -> None:
         ("false", True),
     ]
     assert isinstance(rest, Sequence)
-    assert {(node.line, node.column) for node in (root, first, items, items.items[0])} == {(1, 1)}
+    assert [str(item) for item in rest.items] == ["'None'"]
+    assert {(node.line, node.column) for node in (root, first, items, *items.items, rest, *rest.items)} == {(1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,7 @@ def tree(request: AccessRequest, statement: str) -> list[tuple[str, str, str]]:
     policies = load(document(statement))
     (branch,) = explain(policies, policies.decide(request))
     assert branch.line == 3
+    assert branch.trace == policies.decide(request).trace[0]
     return [(check.name, str(check.result), check.rule) for check in branch.checks]
 
 
@@ -177,5 +179,22 @@ def test_an_end_that_cannot_tell_does_not_end_the_tree() -> None:
 def test_a_statement_that_is_not_in_the_set_shows_what_failed() -> None:
     decision = load(document(pair("a", when="{part_number: {max: 3}}"))).decide(copy(part=4))
     (branch,) = explain(load(document(pair("b"))), decision)
-    assert branch.line is None
-    assert [(check.name, check.rule) for check in branch.checks] == [("part_number", "part_number.max")]
+    reason = "part 4 asked, at most 3 allowed"
+    assert (branch.line, branch.trace) == (None, decision.trace[0])
+    assert branch.checks == (Check("part_number", CheckResult.FAILED, "part_number.max", reason),)
+
+
+def test_a_check_that_failed_says_why_and_others_say_nothing() -> None:
+    policies = load(document(pair(when="{part_number: {max: 3}}", source=f"{{bucket: {RAW}}}")))
+    (branch,) = explain(policies, policies.decide(copy(part=4)))
+    assert branch.checks == (
+        Check("source", CheckResult.PASSED),
+        Check("destination", CheckResult.PASSED),
+        Check("part_number", CheckResult.FAILED, "part_number.max", "part 4 asked, at most 3 allowed"),
+    )
+    (branch,) = explain(policies, policies.decide(copy(source=end(MEDIA))))
+    assert branch.checks == (
+        Check("source", CheckResult.FAILED, "source.bucket", "media-1250000000 asked, expected raw-1250000000"),
+        Check("destination", CheckResult.UNREACHED),
+        Check("part_number", CheckResult.UNREACHED),
+    )
