@@ -44,7 +44,11 @@ def processes() -> Iterator[dict[str, ClientProcess]]:
 
 @pytest.fixture(params=PROGRAMS, ids=lambda program: program.name, scope="module")
 def program(request: pytest.FixtureRequest) -> Program:
-    found: Program = request.param
+    return unless_missing(request.param)
+
+
+def unless_missing(found: Program) -> Program:
+    """What is not installed is skipped with its reason, and a failure where everything must be."""
     if found.missing is not None:
         if os.environ.get("CI"):
             pytest.fail(found.missing)

@@ -28,6 +28,7 @@ class Kind(StrEnum):
 
     EMULATOR = "emulator"
     GATEWAY = "gateway"
+    SWIFT = "swift"
 
 
 _numbers = itertools.count(1)

@@ -1,4 +1,4 @@
-"""OpenStack Swift on loopback ports: `python run_swift.py FOLDER LOG_PORT REGION DOMAIN…`.
+"""OpenStack Swift on loopback ports: `python run_swift.py FOLDER LOG_PORT REGION DOMAIN`.
 
 Run by the Python of Swift's own environment (`install_swift.py`), which knows nothing of this project. Swift's own
 server function runs its four servers (proxy, account, container, object), each in a process, with one device
@@ -75,7 +75,7 @@ log_msg_template = S3 {{transaction_id}} {{method}} {{domain}} {{path}} {{status
 [filter:s3api]
 use = egg:swift#s3api
 location = {region}
-storage_domain = {domains}
+storage_domain = {domain}
 max_upload_part_num = 10000
 min_segment_size = 1048576
 
@@ -90,7 +90,7 @@ allow_object_versioning = true
 """
 
 
-def main(folder: Path, log_port: int, region: str, *domains: str) -> None:
+def main(folder: Path, log_port: int, region: str, domain: str) -> None:
     access_key, secret = sys.stdin.readline().split()
     (folder / "devices" / DEVICE).mkdir(parents=True)
     (folder / "swift.conf").write_text(SWIFT_CONF, encoding="ascii")
@@ -102,7 +102,7 @@ def main(folder: Path, log_port: int, region: str, *domains: str) -> None:
         common = COMMON.format(port=port, folder=folder, log_port=log_port)
         if kind == "proxy":
             more = PROXY_CONF.format(
-                pipeline=" ".join(PIPELINE), region=region, domains=", ".join(domains),
+                pipeline=" ".join(PIPELINE), region=region, domain=domain,
                 user=access_key.replace(":", "_"), secret=secret,
             )  # fmt: skip
             plain = set(PIPELINE) - {"proxy-server", "proxy-logging", "s3api", "tempauth", "versioned_writes"}
@@ -165,4 +165,4 @@ def serve(kind: str, configuration: Path, listener: socket.socket) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])
