@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
 
 from cos.calls import Call, ObjectCall, PutObjectCopy, UploadPartCopy
 from cos.errors import COSError
-from cos.request import Request
+from cos.headers import FieldNames
+from cos.request import Dialect, Request
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
 from gateway.dry_run import CONTROL_NAMES
@@ -84,13 +86,16 @@ def _known(context: Context) -> tuple[Call, Caller, Request]:
 
 
 def _control_names(request: Request) -> frozenset[str]:
-    prefix = request.dialect.encode("ascii")
+    return _controls_among(request.headers.known, request.dialect)
+
+
+@lru_cache(maxsize=256)
+def _controls_among(known: FieldNames, dialect: Dialect) -> frozenset[str]:
+    prefix = dialect.encode("ascii")
     return frozenset(
-        [
-            name[len(prefix) :].decode("ascii")
-            for name in request.headers.names()
-            if name.startswith(prefix) and name not in CONTROL_NAMES
-        ]
+        name[len(prefix) :].decode("ascii")
+        for name in known.distinct
+        if name.startswith(prefix) and name not in CONTROL_NAMES
     )
 
 

@@ -40,7 +40,7 @@ from cos.values import (
 from policies.nodes import Mapping, Node, Scalar
 from policies.problems import did_you_mean
 from policies.reader import Reader, join
-from policies.request import AccessRequest, Caller, Facts, Resource
+from policies.request import NOTHING_MEASURED, AccessRequest, Caller, Facts, Resource
 from policies.rules.period import Moment
 from policies.sizes import Size, parse_size
 
@@ -60,37 +60,47 @@ def render_request(request: AccessRequest) -> dict[str, Any]:
         written["destination"] = _render_end(request.resource)
     elif request.resource.bucket is not None:
         written["resource"] = _render_end(request.resource)
-    facts = request.facts
-    optional = {
-        "range": render_byte_range(request.byte_range) if request.byte_range is not None else None,
-        "part_number": request.part_number,
-        "conditions": _render_conditions(request.conditions),
-        "headers": sorted(request.headers) or None,
-        "storage_class": request.storage_class,
-        "encryption": request.encryption,
-        "length": request.object_bytes,
-        "address": request.caller.address or None,
-        "time": request.time.isoformat() if request.time is not None else None,
-        "size": facts.source_size_bytes,
-        "etag": facts.source_etag,
-        "upload_size": facts.upload_size_bytes,
-    }
-    return written | {name: value for name, value in optional.items() if value is not None and value != {}}
+    # Written out: this runs for every request, and most of it is absent from most.
+    if request.byte_range is not None:
+        written["range"] = render_byte_range(request.byte_range)
+    if request.part_number is not None:
+        written["part_number"] = request.part_number
+    if request.conditions is not None and request.conditions.present:
+        written["conditions"] = _render_conditions(request.conditions)
+    if request.headers:
+        written["headers"] = sorted(request.headers)
+    if request.storage_class is not None:
+        written["storage_class"] = request.storage_class
+    if request.encryption is not None:
+        written["encryption"] = request.encryption
+    if request.object_bytes is not None:
+        written["length"] = request.object_bytes
+    if request.caller.address:
+        written["address"] = request.caller.address
+    if request.time is not None:
+        written["time"] = request.time.isoformat()
+    if request.facts is not NOTHING_MEASURED:
+        written |= _render_facts(request.facts)
+    return written
 
 
-def _render_end(resource: Resource) -> dict[str, str]:
-    parts = (
-        ("bucket", resource.bucket),
-        ("key", resource.key),
-        ("region", resource.region),
-        ("version", resource.version_id),
-    )
-    return {name: str(value) for name, value in parts if value is not None}
+def _render_facts(facts: Facts) -> dict[str, Any]:
+    values = {"size": facts.source_size_bytes, "etag": facts.source_etag, "upload_size": facts.upload_size_bytes}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _render_conditions(conditions: CopyConditions | None) -> dict[str, str]:
-    if conditions is None:
-        return {}
+def _render_end(resource: Resource) -> dict[str, str | None]:
+    end: dict[str, str | None] = {"bucket": resource.bucket}
+    if resource.key is not None:
+        end["key"] = resource.key
+    if resource.region is not None:
+        end["region"] = resource.region
+    if resource.version_id is not None:
+        end["version"] = resource.version_id
+    return end
+
+
+def _render_conditions(conditions: CopyConditions) -> dict[str, str]:
     values = {
         "if-match": _render_etags(conditions.if_match),
         "if-none-match": _render_etags(conditions.if_none_match),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
 
@@ -55,6 +55,7 @@ class QSignTerms(Struct, frozen=True, gc=False):
     `key_window` is what the sign key is good for: whoever learns the sign key may sign until its end.
     """
 
+    scheme: ClassVar[Scheme] = Scheme.Q_SIGN
     sign_time: str
     key_time: str
     key_window: Window
@@ -66,6 +67,7 @@ class SigV4Terms(Struct, frozen=True, gc=False):
     `payload` is what the client put in x-amz-content-sha256: 64 hex digits, `UNSIGNED-PAYLOAD` or `STREAMING-…`.
     """
 
+    scheme: ClassVar[Scheme] = Scheme.SIGV4
     moment: str
     scope: Scope
     payload: str
@@ -78,6 +80,7 @@ class SigV2Terms:
     `date` is the Date header, empty beside x-amz-date; of a URL or a form the moment it expires.
     """
 
+    scheme: ClassVar[Scheme] = Scheme.SIGV2
     bucket: str | None
     date: str
 
@@ -106,13 +109,7 @@ class Claim(Struct, frozen=True, gc=False):
 
     @property
     def scheme(self) -> Scheme:
-        match self.terms:
-            case QSignTerms():
-                return Scheme.Q_SIGN
-            case SigV4Terms():
-                return Scheme.SIGV4
-            case SigV2Terms():
-                return Scheme.SIGV2
+        return self.terms.scheme
 
     @property
     def payload_sha256(self) -> str | None:

@@ -8,8 +8,11 @@ Source: threat model C1, C3; reference page §1.2, §1.3.9.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cos.address import Level
 from cos.errors import COSError
+from cos.headers import FieldNames
 from cos.request import ECHOED_HEADERS, Request
 from cos.signing import sigv2
 from cos.signing.claim import Claim, Scheme
@@ -57,34 +60,41 @@ def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
     if claim.scheme is Scheme.SIGV2:
         _check_sigv2(request)
         return
-    q_sign = claim.scheme is Scheme.Q_SIGN
+    _check_headers(request.headers.known, claim.signed_headers, claim.scheme)
+    if claim.signed_parameters is not None and request.target.query:
+        service = level is Level.SERVICE and request.method == "GET"
+        _check_parameters(request.target.names(), claim.signed_parameters, service)
+
+
+# Both depend on names alone, and a client's requests have the same ones. What is refused is judged anew each time.
+
+
+@lru_cache(maxsize=256)
+def _check_headers(known: FieldNames, signed: tuple[str, ...], scheme: Scheme) -> None:
+    q_sign = scheme is Scheme.Q_SIGN
     foreign = b"x-amz-" if q_sign else b"x-cos-"
     missing = []
-    for name in request.headers.names():
+    for name in known.distinct:
         if name.startswith(_CONTROL_PREFIXES) or name in _CONTROL_NAMES:
             if name in ECHOED_HEADERS:
                 continue
             if name.startswith(foreign):
                 raise COSError("AccessDenied", f"Expected no {foreign.decode()}* header under this signature.")
             listed_as = encode_name(name) if q_sign else name.decode("latin-1")
-            if listed_as not in claim.signed_headers and name not in _UNSIGNED_HEADERS:
+            if listed_as not in signed and name not in _UNSIGNED_HEADERS:
                 missing.append(name.decode("latin-1"))
-    if missing or "host" not in claim.signed_headers:
+    if missing or "host" not in signed:
         raise COSError(
             "AccessDenied",
             "There were headers present in the request which were not signed",
             details=(("HeadersNotSigned", ", ".join(missing or ["host"])),),
         )
-    _check_parameters(request, claim, level)
 
 
-def _check_parameters(request: Request, claim: Claim, level: Level) -> None:
-    signed = claim.signed_parameters
-    if signed is None:
-        return
-    service = level is Level.SERVICE and request.method == "GET"
+@lru_cache(maxsize=256)
+def _check_parameters(names: tuple[str, ...], signed: tuple[str, ...], service: bool) -> None:
     missing = []
-    for name, _ in request.target.query:
+    for name in names:
         if name in CARRIER_PARAMETERS or name in _UNSIGNED_PARAMETERS:
             continue
         if service and name in _UNSIGNED_SERVICE_PARAMETERS:

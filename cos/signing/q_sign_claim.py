@@ -64,11 +64,8 @@ def parse_authorization(text: str) -> dict[str, str]:
     """The seven fields of `q-sign-algorithm=sha1&q-ak=…&…`. Raises COSError(InvalidArgument)."""
     if len(text) > MAX_AUTHORIZATION_CHARACTERS:
         raise _malformed(f"a signature of at most {MAX_AUTHORIZATION_CHARACTERS} characters")
-    pieces = text.split("&", len(FIELDS))
-    fields: dict[str, str] = {}
-    for piece in pieces:
-        name, _, value = piece.partition("=")
-        fields[name] = value
+    pieces = [piece.partition("=") for piece in text.split("&", len(FIELDS))]
+    fields = {name: value for name, _, value in pieces}
     if len(pieces) != len(FIELDS):
         raise _malformed("each of the seven fields of a signature once")
     return fields
