@@ -179,10 +179,7 @@ def main() -> None:
         },
         tables,
         [
-            (
-                "*Quota* stands for a core for each worker: the kernel gives each the same share of CPU time, and load and "
-                "upstream have a core to themselves. It shows what sharing a port costs, not what sharing memory costs."
-            ),
+            "*Quota* stands for a core for each worker: it shows the cost of sharing a port, not of sharing memory.",
             "*Free* is this machine as it is: with two workers, load and upstream compete with them for two cores.",
         ],
     )
