@@ -6,6 +6,7 @@ of the product is used: what a test wants on the wire is what goes on the wire.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +25,14 @@ SIGNATURE_LIFETIME_SECONDS = 600
 class Client:
     """Sends signed requests to a port on 127.0.0.1, whatever their Host header says.
 
-    `key` None leaves requests unsigned. `region` is the SigV4 scope's.
+    `key` None leaves requests unsigned. `region` is the SigV4 scope's. With `tls` it connects to localhost.
     """
 
     port: int
     key: Key | None
     scheme: signing.Scheme = signing.Scheme.Q_SIGN
     region: str = "ap-shanghai"
+    tls: ssl.SSLContext | None = None
 
     def with_key(self, key: Key | None) -> Client:
         return replace(self, key=key)
@@ -52,7 +54,7 @@ class Client:
         signing. `now` (Unix seconds) moves the signer's clock.
         """
         raw = self.render(method, host, target, headers=headers, body=body, unsigned_headers=unsigned_headers, now=now)
-        return await exchange(self.port, raw, head=method == "HEAD")
+        return await exchange(self.port, raw, head=method == "HEAD", tls=self.tls)
 
     def render(
         self,

@@ -7,6 +7,7 @@ exchange. Framing of the answer follows RFC 9112 §6.3.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -60,14 +61,19 @@ def render_request(
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-async def exchange(port: int, raw: bytes, *, pieces: Sequence[bytes] = (), head: bool = False) -> Response:
-    """Send bytes to 127.0.0.1 on a fresh connection and read one final response.
+async def exchange(
+    port: int, raw: bytes, *, pieces: Sequence[bytes] = (), head: bool = False, tls: ssl.SSLContext | None = None
+) -> Response:
+    """Send bytes to 127.0.0.1 on a fresh connection, over TLS to localhost if wanted, and read one final response.
 
     `pieces` are written after `raw`, one write each. `head` says that the request was a HEAD. Informational
     responses (1xx) are skipped. Raises MalformedAnswer; asyncio's errors when the connection fails.
     """
     async with asyncio.timeout(EXCHANGE_TIMEOUT_SECONDS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MAX_HEAD_BYTES)
+        name = "localhost" if tls is not None else None
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, limit=MAX_HEAD_BYTES, ssl=tls, server_hostname=name
+        )
         try:
             await _write(writer, (raw, *pieces))
             return await _read_response(reader, head=head)
