@@ -24,6 +24,7 @@ from emulator.exchange import Exchange, Response, quoted
 from emulator.metadata import encryption_headers
 from emulator.multipart import find_upload
 from emulator.objects import next_version_id
+from emulator.preconditions import check_replaced
 from emulator.store.model import (
     BucketRecord,
     Content,
@@ -66,11 +67,13 @@ async def complete_multipart_upload(
     def plan(tables: Tables) -> _Plan:
         upload = find_upload(exchange, tables)
         bucket = exchange.require_bucket(tables)
+        check_replaced(exchange, tables, bucket)
         content = _join(tables.uploads.parts(upload.upload_id), listed)
         return _Plan(upload, bucket, content, next_version_id(exchange, bucket))
 
     def finish(tables: Tables) -> None:
         upload = find_upload(exchange, tables)
+        check_replaced(exchange, tables, planned.bucket)
         # The parts are looked up again: one may have been replaced while Complete waited.
         content = _join(tables.uploads.parts(upload.upload_id), listed)
         tables.objects.put(

@@ -16,6 +16,7 @@ from emulator.archives import refuse_archived
 from emulator.dates import http_date
 from emulator.exchange import Exchange, Refusal, Response
 from emulator.metadata import entity_headers, object_headers, read_metadata
+from emulator.preconditions import check_replaced
 from emulator.reading import find_version, stream
 from emulator.store.model import (
     NULL_VERSION,
@@ -36,11 +37,17 @@ async def put_object(exchange: Exchange) -> Response:
     """Store the body as a new version of the object."""
     metadata = read_metadata(exchange.request)
     tagging = read_tagging(exchange)
-    await exchange.store.transact(exchange.require_bucket)
+
+    def check(tables: Tables) -> BucketRecord:
+        bucket = exchange.require_bucket(tables)
+        check_replaced(exchange, tables, bucket)
+        return bucket
+
+    await exchange.store.transact(check)
     record = await exchange.body.into_blob(exchange.store)
 
     def work(tables: Tables) -> Response:
-        bucket = exchange.require_bucket(tables)
+        bucket = check(tables)
         version = ObjectVersion(
             bucket=bucket.name,
             key=exchange.key,
