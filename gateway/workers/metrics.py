@@ -7,6 +7,7 @@ it must not fall to what the others have counted, which Prometheus would take fo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -88,7 +89,7 @@ class Sums:
                 metrics.setdefault(family.name, family)
                 if family.kind == "gauge" and number not in now:
                     continue
-                merge = max if family.name in LARGEST else float.__add__
+                merge = max if family.name in LARGEST else operator.add
                 for sample in family.samples:
                     key = _key(family, sample)
                     values[key] = merge(values[key], sample.value) if key in values else sample.value
