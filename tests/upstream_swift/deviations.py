@@ -39,6 +39,12 @@ ANSWERS = (
     Deviation("CORS that is not set", "404 NoSuchCORSConfiguration", "501 NotImplemented", "s3api has none"),
     Deviation("policy that is not set", "404 NoSuchBucketPolicy", "501 NotImplemented", "s3api has none"),
     Deviation(
+        "version deleted",
+        "204, 404 NoSuchVersion, 200",
+        "204, 404 NoSuchKey, 200",
+        "it has one code for objects and versions that are not there",
+    ),
+    Deviation(
         "list of uploads that fits is not cut",
         "false",
         "true",

@@ -8,6 +8,7 @@ the wheel of pyeclib; no compiler and no Debian package is needed.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import venv
 from pathlib import Path
@@ -44,4 +45,12 @@ def fingerprint() -> str:
 
 def missing() -> str | None:
     """Why Swift cannot be run here, None when it can."""
-    return None if STAMP.exists() else "OpenStack Swift is not installed: python3 dev.py clients"
+    if sys.platform != "linux":
+        return "OpenStack Swift runs on Linux only"
+    if not STAMP.exists():
+        return "OpenStack Swift is not installed: python3 dev.py clients"
+    try:
+        os.setxattr(STAMP, "user.swift", b"x" * 1000)
+    except OSError as error:
+        return f"OpenStack Swift needs a disk with extended attributes below {FOLDER.name}/: {error.strerror}"
+    return None

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -66,7 +66,14 @@ class AccessLog:
         self.lines: list[str] = []
         """Everything that was logged, for whoever looks for a reason."""
         self.proxy_port = 0
-        threading.Thread(target=self._read, name="swift log", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="swift log", daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self._socket.getsockname())
+        self._reader.join()
+        self._socket.close()
 
     @property
     def port(self) -> int:
@@ -82,8 +89,7 @@ class AccessLog:
         return self._log.entries
 
     def _read(self) -> None:
-        while True:
-            line = self._socket.recv(65535).decode(errors="replace")
+        while line := self._socket.recv(65535).decode(errors="replace"):
             self.lines.append(line)
             found = ACCESS.search(line)
             if found is None:
@@ -155,8 +161,8 @@ class SwiftSite(Site):
 @contextmanager
 def running_swift() -> Iterator[SwiftSite]:
     """A new Swift without buckets. Its files are on the disk, below var/: it needs extended attributes."""
-    log = AccessLog()
     with (
+        closing(AccessLog()) as log,
         tempfile.TemporaryDirectory(dir=FOLDER, prefix="run-") as folder,
         subprocess.Popen(
             [str(PYTHON), str(SERVER), folder, str(log.port), REGION, DOMAIN],

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.names import EXAMPLE
 from tests.support.site import Site, fresh_key
+from tests.upstream_swift import bucket_probes, copy_probes, object_probes  # noqa: F401  # they fill PROBES
 from tests.upstream_swift.deviations import ANSWERS, BEGIN, END, FUTURE, ONE_REGION, PAGE, render_table
-from tests.upstream_swift.probes import PROBES, Probe
+from tests.upstream_swift.probe import PROBES, Probe
 from tests.upstream_swift.swift_server import SwiftSite
 
 DEVIATIONS = {deviation.name: deviation for deviation in ANSWERS}
