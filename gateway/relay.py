@@ -13,11 +13,14 @@ from contextlib import suppress
 from functools import lru_cache
 from operator import itemgetter
 
+import structlog
+
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
 from cos.headers import FieldNames, field_names
 from cos.operations import Operation
-from cos.xml import parse_error, read_root_tag, read_whole_root
+from cos.signing import EXPIRED_MESSAGE
+from cos.xml import COSErrorDocument, parse_error, read_root_tag, read_whole_root
 from gateway.context import Context
 from gateway.exchange import Exchange
 from gateway.ports import UpstreamBroken, UpstreamResponse
@@ -32,8 +35,11 @@ RESULT_ROOTS = {
 }
 """Operations whose 200 may hide an error, and the document a real success carries."""
 
+_log = structlog.get_logger(__name__)
 _name_of = itemgetter(0)
-_OUR_OWN = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken"})
+_OUR_OWN = frozenset(
+    {"SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken", "InvalidToken"}
+)
 _REQUEST_IDS = (b"x-cos-request-id", b"x-amz-request-id")
 _STAYS = frozenset(
     {
@@ -95,8 +101,7 @@ class Relay:
         error = parse_error(body) if body is not None else None
         if body is None or error is None:
             raise COSError("ServiceUnavailable" if response.status == 503 else "BadGateway")
-        if error.code in _OUR_OWN:
-            raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
+        _raise_if_ours(error, context)
         context.error_code = error.code
         await exchange.start(response.status, _with_length(headers, len(body)))
         await exchange.finish(body)
@@ -171,8 +176,7 @@ class Relay:
         root = read_root_tag(body)
         error = parse_error(body) if root == "Error" else None
         if error is not None:
-            if error.code in _OUR_OWN:
-                raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
+            _raise_if_ours(error, context)
             spec = ERRORS.get(error.code)
             context.error_code = error.code
             await exchange.start(spec.status if spec is not None else 500, _with_length(headers, len(body)))
@@ -182,6 +186,22 @@ class Relay:
             raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
         await exchange.start(200, _with_length(headers, len(body)))
         await exchange.finish(body)
+
+
+def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
+    """Raises COSError when COS refuses the gateway's own credential or clock: no caller can have caused that."""
+    # A signature that has expired the moment it was made: the clock here is behind.
+    expired = error.code == "AccessDenied" and EXPIRED_MESSAGE in error.message
+    if error.code not in _OUR_OWN and not expired:
+        return
+    _log.error(
+        "upstream_refused_our_credential",
+        request_id=context.request_id,
+        bucket=context.bucket.name if context.bucket is not None else None,
+        code=error.code,
+        reason="the clock here is behind" if expired else None,
+    )
+    raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
 
 
 def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id: str) -> list[tuple[bytes, bytes]]:

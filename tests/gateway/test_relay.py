@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from gateway.ports import UpstreamBroken, UpstreamTimeout
 from tests.support.fakes import COPY_RESULT, Answered, Bench, ScriptedResponse
@@ -94,13 +95,33 @@ async def test_what_follows_the_hold_without_a_result_breaks_the_connection(
     assert outcome(bench)["result"] == "failed"
 
 
-@pytest.mark.parametrize("code", [b"SignatureDoesNotMatch", b"InvalidAccessKeyId", b"RequestTimeTooSkewed"])
+@pytest.mark.parametrize(
+    "code",
+    [b"SignatureDoesNotMatch", b"InvalidAccessKeyId", b"RequestTimeTooSkewed", b"ExpiredToken", b"InvalidToken"],
+)
 @pytest.mark.parametrize("status", [200, 403])
 async def test_errors_about_our_own_credential_stay_here(code: bytes, status: int) -> None:
     bench = Bench(ScriptedResponse(status=status, pieces=(ERROR % code,)))
     answer = await bench.copy_part()
     assert (answer.status, answer.element("Code")) == (503, "ServiceUnavailable")
     assert code not in answer.body
+
+
+@pytest.mark.parametrize("status", [200, 403])
+async def test_a_clock_that_is_behind_is_our_trouble_and_not_the_callers(status: int) -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    with structlog.testing.capture_logs() as events:
+        answer = await Bench(ScriptedResponse(status=status, pieces=(body,))).copy_part()
+    assert (answer.status, answer.element("Code")) == (503, "ServiceUnavailable")
+    assert b"expired" not in answer.body
+    (event,) = [event for event in events if event["event"] == "upstream_refused_our_credential"]
+    assert event["reason"] == "the clock here is behind"
+
+
+async def test_another_denial_of_cos_is_relayed() -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
+    answer = await Bench(ScriptedResponse(status=403, pieces=(body,))).copy_part()
+    assert (answer.status, answer.body) == (403, body)
 
 
 async def test_a_cos_error_is_relayed_byte_for_byte() -> None:
