@@ -36,6 +36,14 @@ async def _(site: Site) -> str:
     return f"{told(answer)}, {'same' if answer.body == (PART + b'tail')[1048570:1048578] else 'other'} bytes"
 
 
+@probe("one part of an object", "206 tail, 2 parts")
+async def _(site: Site) -> str:
+    upload, sent = await parts(site, PART, b"tail")
+    await site.complete(upload, sent)
+    answer = await site.get(EXAMPLE, upload.key, {"partNumber": "2"})
+    return f"{told(answer)} {answer.body[:9].decode()}, {answer.header('x-amz-mp-parts-count')} parts"
+
+
 @probe("parts listed in pages", "1 true, 2 false")
 async def _(site: Site) -> str:
     upload, _sent = await parts(site, PART, b"x")
