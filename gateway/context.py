@@ -52,6 +52,8 @@ class Context:
     """What was judged last, with what was measured for it."""
     asked_keys: list[tuple[ObjectKey, VersionId | None]] = field(default_factory=list)
     """The objects of a batch that were judged, each in place of the key of `asked`."""
+    repeated: bool = False
+    """COS knew the upload no longer, and the object is there: completed before."""
     intended: dict[str, Any] | None = None
     """What the audited intent said; nothing in it changes afterwards."""
 

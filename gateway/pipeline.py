@@ -37,6 +37,7 @@ from gateway.forward import Forwarder
 from gateway.limits import InFlight
 from gateway.ports import AuditLog, AuditUnavailable, PortError
 from gateway.relay import RESULT_ROOTS, Relay
+from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
 
 
@@ -62,6 +63,7 @@ class Pipeline:
         self._in_flight = in_flight
         self._audit = audit
         self._forwarder = forwarder
+        self._repeated = RepeatedCompletions(forwarder, audit.record)
         self._relay = relay
         self._telemetry = telemetry
         self._copy_timeout_seconds = copy_timeout_seconds
@@ -186,6 +188,8 @@ class Pipeline:
 
             # 14  The answer goes back; an error inside a 200 becomes a real one.
             try:
+                if operation.name == "CompleteMultipartUpload" and isinstance(body, bytes):
+                    response = await self._repeated.answer(context, upstream_request, body, response)
                 await self._relay.relay(context, response, exchange)
             finally:
                 await response.aclose()
@@ -243,6 +247,8 @@ class Pipeline:
             "bytes_out": exchange.bytes_out,
             "seconds": round(time.monotonic() - exchange.started, 6),
         }
+        if context.repeated:
+            event["repeated"] = True
         if context.decision is not None:
             event |= described_decision(context.decision)
             if context.decision.errors:
