@@ -7,7 +7,8 @@ As JSON a line is encoded once and leaves with those of the requests around it: 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import select
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import BinaryIO, TypeAlias
@@ -47,8 +48,10 @@ AccessLog: TypeAlias = Callable[[Answered], None]
 class JsonAccessLog:
     """Writes lines to a stream. Use from one event loop; `close` writes what is waiting."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, shared: bool = False) -> None:
+        """`shared`: other processes write to the same stream, so that lines leave in writes that a pipe keeps whole."""
         self._stream = stream
+        self._write_bytes = select.PIPE_BUF if shared else None
         self._encode = msgspec.json.Encoder().encode
         self._waiting: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -71,8 +74,23 @@ class JsonAccessLog:
         lines, self._waiting = self._waiting, []
         # Nobody reads the log any more: not a reason to stop serving.
         with suppress(OSError, ValueError):
-            self._stream.write(b"\n".join(lines) + b"\n")
-            self._stream.flush()
+            for piece in _pieces(lines, self._write_bytes):
+                self._stream.write(piece)
+                self._stream.flush()
+
+
+def _pieces(lines: list[bytes], max_bytes: int | None) -> Iterator[bytes]:
+    """Whole lines, as many together as fit into `max_bytes`."""
+    if max_bytes is None:
+        yield b"\n".join(lines) + b"\n"
+        return
+    piece = bytearray()
+    for line in lines:
+        if piece and len(piece) + len(line) >= max_bytes:
+            yield bytes(piece)
+            piece.clear()
+        piece += line + b"\n"
+    yield bytes(piece)
 
 
 def structured_access_log(answered: Answered) -> None:

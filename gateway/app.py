@@ -149,7 +149,8 @@ async def serving(
 
     On leaving, stop accepting, let requests in flight finish, and close everything. Raises what `open_services` raises.
     """
-    async with open_services(settings) as services:
+    # What concerns the whole gateway is said by the process that has the admin port.
+    async with open_services(settings, notices=sockets.admin is not None) as services:
         data = _data_server(settings, services, turn)
         plain = services.certificate is None and turn is None
         data_listeners = listeners(sockets.data) if plain else [sockets.data]

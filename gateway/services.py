@@ -107,8 +107,8 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Build everything from checked settings, and close it again.
+async def open_services(settings: Settings, *, notices: bool = True) -> AsyncIterator[Services]:
+    """Build everything from checked settings, and close it again. `notices`: say in the log which keys expire soon.
 
     Raises PolicyErrors, MasterKeyError, TlsFileError, RecordExists and PortError; then nothing is left open.
     """
@@ -139,6 +139,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 audit,
                 limits=_window_limits(settings),
                 territories=territories(settings),
+                notices=notices,
             )
         )
         upstream = HttpUpstream(upstream_settings(settings))
@@ -215,7 +216,7 @@ def _access_log(settings: Settings, stack: AsyncExitStack) -> AccessLog:
         return no_access_log
     if settings.log.format is not LogFormat.JSON:
         return structured_access_log
-    log = JsonAccessLog(sys.stderr.buffer)
+    log = JsonAccessLog(sys.stderr.buffer, shared=settings.workers > 1)
     stack.callback(log.close)
     return log
 

@@ -49,11 +49,11 @@ async def session_services(
     *,
     limits: WindowLimits,
     territories: Territories,
+    notices: bool,
 ) -> AsyncIterator[SessionServices]:
     """Build them, write last uses while they run, and once more at the end. Raises OSError for a bad `ca_file`."""
     async with AsyncExitStack() as stack:
         uses = KeyUseLog(database)
-        notices = ExpiryNotices(watch)
         services = SessionServices(
             opened=OpenSessions(
                 keys,
@@ -73,7 +73,8 @@ async def session_services(
             providers=configured_providers(settings.identity_providers, stack),
             territories=territories,
         )
-        watch.after_poll(notices.look)
+        if notices:
+            watch.after_poll(ExpiryNotices(watch).look)
         writing = asyncio.create_task(uses.run())
         try:
             yield services

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import select
 
 from gateway.access_log import FLUSH_SECONDS, JsonAccessLog
 from gateway.limits import InFlight
@@ -58,6 +59,30 @@ async def test_waiting_lines_are_written_when_the_log_is_closed() -> None:
     await bench.copy_part()
     log.close()
     assert stream.getvalue().count(b"\n") == 1
+
+
+class Writes(io.BytesIO):
+    """A stream that remembers what each write held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, written: bytes, /) -> int:  # type: ignore[override]  # bytes is what is given
+        self.written.append(bytes(written))
+        return super().write(written)
+
+
+async def test_lines_of_several_processes_leave_in_writes_that_a_pipe_keeps_whole() -> None:
+    alone, shared = Writes(), Writes()
+    for stream, log in ((alone, JsonAccessLog(alone)), (shared, JsonAccessLog(shared, shared=True))):
+        bench = Bench(access_log=log)
+        for _ in range(40):
+            await bench.copy_part()
+        log.close()
+        assert stream.getvalue().count(b"\n") == 40
+    assert len(shared.written) > len(alone.written)
+    assert all(len(piece) <= select.PIPE_BUF and piece.endswith(b"}\n") for piece in shared.written)
 
 
 async def test_a_stream_that_is_gone_stops_nothing() -> None:
