@@ -67,7 +67,7 @@ class GatewayProgram:
             with process.stdout:
                 for line in process.stdout:
                     self.output.append(line)
-                    if said := re.search(r"serving http://127\.0\.0\.1:(\d+)", line):
+                    if said := re.search(r"serving https?://127\.0\.0\.1:(\d+)", line):
                         self.port = int(said[1])
                         serving.set()
             serving.set()
