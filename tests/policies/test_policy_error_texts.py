@@ -221,7 +221,7 @@ def test_what_is_not_yaml_is_refused_where_the_parser_stopped(text: str, line: i
     """What it found is said in the parser's words, which differ between versions."""
     (error,) = errors_of(text)
     assert (error.line, error.column, error.path, error.expected) == (line, column, "", "well-formed YAML")
-    assert error.found
+    assert "character" in error.found or "expected" in error.found
 
 
 @pytest.mark.parametrize(

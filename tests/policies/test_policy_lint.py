@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cos.values import Bucket, Region
-from policies.lint import lint
+from policies.lint import Finding, lint
 from tests.policies.building import GOOD, MEDIA, RAW, document, load, on, pair
 
 
@@ -74,6 +74,26 @@ NO_ROUTE = "never: regions: no pair or group leads from the source's regions to 
             pair(
                 source=f"{{bucket: {RAW}, region: ap-beijing}}",
                 destination=f"{{bucket: {RAW}, region: ap-beijing}}",
+                when="{same_region: true}",
+            ),
+            [],
+            id="same region of one",
+        ),
+        pytest.param(
+            pair(
+                source=f"{{bucket: {RAW}, region: ap-beijing}}",
+                destination=f"{{bucket: {RAW}, region: ap-shanghai}}",
+                when="{same_region: false}",
+            ),
+            [],
+            id="different regions of two",
+        ),
+        pytest.param(pair(effect="deny", when="{encryption: forbid}"), [], id="a denial of what is not encrypted"),
+        pytest.param(on(when="{encryption: require}"), [], id="encryption of what is no part"),
+        pytest.param(
+            pair(
+                source=f"{{bucket: {RAW}, region: ap-beijing}}",
+                destination=f"{{bucket: {RAW}, region: ap-beijing}}",
                 when="{same_region: false}",
             ),
             [ONE_REGION],
@@ -117,9 +137,16 @@ def test_each_doubt_is_raised_where_it_belongs(statement: str, expected: list[st
 
 def test_documents_without_tests_are_doubted() -> None:
     findings = lint(load(document(pair()), GOOD.replace("id: copy", "id: copy-good")))
-    assert [str(finding) for finding in findings if finding.check == "untested"] == [
-        "a.yaml:1: the document has no tests of its own [untested]"
-    ]
+    (finding,) = (finding for finding in findings if finding.check == "untested")
+    assert finding == Finding("untested", "a.yaml", 1, "", "the document has no tests of its own")
+    assert str(finding) == "a.yaml:1: the document has no tests of its own [untested]"
+
+
+def test_only_what_the_author_asked_for_is_a_note() -> None:
+    findings = lint(load(document(pair(mode="shadow"), pair("wide", principals='["*"]'))))
+    assert {finding.check: finding.is_note for finding in findings} == {
+        "untested": False, "shadow": True, "everybody": False,
+    }  # fmt: skip
 
 
 def test_a_finding_reads_as_one_line() -> None:
@@ -208,7 +235,18 @@ DENIED = "unreachable: everything it allows is denied by 'a'"
         ),
         pytest.param([pair("a", principals='["team:*"]'), pair("b")], {"b": TAKEN}, id="a wider principal"),
         pytest.param([on("a"), pair("b")], {}, id="a resource and a pair"),
+        pytest.param([on("a"), on("b")], {"b": TAKEN}, id="the same resource"),
         pytest.param([on("a"), on("b", resource=f"{{bucket: {MEDIA}}}")], {}, id="another bucket"),
+        pytest.param(
+            [on("a", resource="{bucket: '*', key: 'a/*'}"), on("b", resource="{bucket: '*', key: 'a/../b'}")],
+            {},
+            id="a key of a resource that a star does not grant",
+        ),
+        pytest.param(
+            [pair("a", destination=EVERY_COPY), pair("b", destination=f"{{bucket: {RAW}, key: 'a/../b'}}")],
+            {},
+            id="a key of a destination that a star does not grant",
+        ),
         pytest.param([on("a"), on("b", actions="['cos:HeadObject']")], {}, id="another action"),
         pytest.param(
             [pair("a"), pair("b", when="{source_conditions: {pin: etag}}")],
@@ -268,6 +306,7 @@ def test_a_statement_hidden_by_another_document_names_it() -> None:
         (pair(source=f"{{bucket: {RAW}, region: ap-beijing}}"), ["source selects no registered bucket"]),
         (pair(source=f"{{bucket: {RAW}, account: 1259999999}}"), ["source selects no registered bucket"]),
         (on(actions="['cos:GetService']", resource="{bucket: '*'}"), []),
+        (on(actions="['cos:GetService']", resource="{bucket: 'nobody-*'}"), [ON_NO_BUCKET.removeprefix("never: ")]),
         (on(resource=f"{{bucket: {RAW}, key: 'x/*'}}"), []),
         (on(resource=f"{{bucket: {RAW}, key: 'x/*'}}", effect="deny"), []),
     ],

@@ -218,6 +218,12 @@ def test_a_text_that_is_no_policy_is_refused(text: str, error: str) -> None:
     assert len(first) < 400
 
 
+def test_what_the_parser_says_is_cut() -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        parse_narrowing("[" * 1000, territories=Territories())
+    assert len(caught.value.errors[0].found) == len("no JSON text of a policy ()") + 80
+
+
 def test_as_much_as_may_be_is_accepted() -> None:
     assert parse_narrowing(padded(MAX_BYTES), territories=Territories())
     short = {"effect": "deny", "actions": "cos:*", "resource": {"bucket": "*"}}

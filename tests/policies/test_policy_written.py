@@ -184,6 +184,13 @@ def test_a_statement_that_is_not_in_the_set_shows_what_failed() -> None:
     assert branch.checks == (Check("part_number", CheckResult.FAILED, "part_number.max", reason),)
 
 
+def test_a_check_that_no_statement_explains_is_named_by_its_kind() -> None:
+    decision = load(document(pair("a", when="{same_region: false}"))).decide(copy())
+    (branch,) = explain(load(document(pair("b"))), decision)
+    reason = "copy within ap-guangzhou asked, only between regions allowed"
+    assert branch.checks == (Check("same_region", CheckResult.FAILED, "same_region", reason),)
+
+
 def test_a_check_that_failed_says_why_and_others_say_nothing() -> None:
     policies = load(document(pair(when="{part_number: {max: 3}}", source=f"{{bucket: {RAW}}}")))
     (branch,) = explain(policies, policies.decide(copy(part=4)))
