@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
 from cos.values import Region
-from policies.decision import Amendment, Effect, Outcome, Unknown, Violation
+from policies.decision import Amendment, Effect, Mode, Outcome, Unknown, Violation
 from policies.patterns import Pattern
 from policies.request import AccessRequest, Resource
 from policies.rule import AmendingRule, Rule
@@ -109,9 +109,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The ends and rules of a statement, in the order they are asked."""
+    """The ends and rules of a statement, in the order they are asked, and what they are for."""
 
+    document: str
     effect: Effect
+    mode: Mode
     ends: tuple[End, ...]
     rules: tuple[Rule, ...]
     _amending: tuple[AmendingRule, ...] = field(init=False, repr=False, compare=False)

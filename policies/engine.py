@@ -63,7 +63,9 @@ class Engine:
             if not decision.is_default:
                 return decision
             if not complete:
-                decision = self._judge(self._index.find_about(principal, action, bucket), request)
+                about = self._index.find_about(principal, action, bucket)
+                if len(about) > len(selecting):
+                    decision = self._judge(about, request)
             if any(_selects(trace) for trace in decision.trace):
                 return decision
         # No statement selects both ends: the denial is explained by every statement about the caller and the action.
@@ -79,7 +81,7 @@ class Engine:
             try:
                 judgement = candidate.checks.judge(request)
             except Exception as fault:  # noqa: BLE001  # a rule must not raise; one that does denies, and we know
-                tally.add_fault(candidate.matched, fault)
+                tally.add_fault(candidate, fault)
                 continue
             if judgement is None:
                 tally.add_match(candidate)
@@ -124,32 +126,32 @@ class _Tally:
     def add_match(self, candidate: Candidate) -> None:
         """A statement that plainly matches."""
         # Nothing is asked of the statement itself: with many of them it would have to come from memory.
-        self._trace.append(candidate.matched)
+        self._trace.append(_trace(candidate, (), matched=True))
         self._apply(candidate)
 
     def add(self, candidate: Candidate, judgement: Judgement) -> None:
         """A statement of which something failed, or cannot be told."""
-        matched = candidate.matched
+        asked = candidate.checks
         needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
-        applies = matched.effect is Effect.DENY and not judgement.violations and not needs
+        applies = asked.effect is Effect.DENY and not judgement.violations and not needs
         found = judgement.violations + tuple(unknown.violation for unknown in judgement.unknowns)
-        self._trace.append(_failing(matched, found, applies=applies, unselected=judgement.unselected))
+        self._trace.append(_trace(candidate, found, matched=applies, unselected=judgement.unselected))
         if applies:
             self._apply(candidate)
-        elif matched.mode is Mode.SHADOW:
+        elif asked.mode is Mode.SHADOW:
             self._shadows = True
-        elif matched.effect is Effect.DENY:
+        elif asked.effect is Effect.DENY:
             self._deny_needs |= needs
         elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
             self._allow_needs |= needs
         else:
             self._failed.append((judgement.passed, judgement))
 
-    def add_fault(self, matched: StatementTrace, fault: Exception) -> None:
+    def add_fault(self, candidate: Candidate, fault: Exception) -> None:
         """A rule of a statement raised."""
-        self._trace.append(_failing(matched, (Violation("error", "the statement could not be judged"),)))
-        self._errors.append(StatementError(matched.statement_id, matched.document, f"{type(fault).__name__}: {fault}"))
-        if matched.mode is Mode.ENFORCE:
+        self._trace.append(_trace(candidate, (Violation("error", "the statement could not be judged"),)))
+        self._errors.append(StatementError(candidate.id, candidate.checks.document, f"{type(fault).__name__}: {fault}"))
+        if candidate.checks.mode is Mode.ENFORCE:
             self._faulty = True
         else:
             self._shadows = True
@@ -166,18 +168,17 @@ class _Tally:
             )
         if deny is not None:
             violations = (_denial(deny.statement),)
-            decider = deny.matched
             return Decision(
-                Verdict.DENY, version, decider.statement_id, decider.document, violations, trace,
+                Verdict.DENY, version, deny.id, deny.checks.document, violations, trace,
                 rehearsed=rehearsed, errors=errors,
             )  # fmt: skip
         needs = self._deny_needs if allow is not None else self._allow_needs and self._allow_needs | self._deny_needs
         if needs:
             return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
         if allow is not None:
-            decider, amendments = allow.matched, allow.checks.amendments(request)
+            amendments = allow.checks.amendments(request)
             return Decision(
-                Verdict.ALLOW, version, decider.statement_id, decider.document, (), trace, amendments=amendments,
+                Verdict.ALLOW, version, allow.id, allow.checks.document, (), trace, amendments=amendments,
                 rehearsed=rehearsed, errors=errors,
             )  # fmt: skip
         return Decision(
@@ -185,14 +186,14 @@ class _Tally:
         )
 
     def _apply(self, candidate: Candidate) -> None:
-        matched = candidate.matched
-        if matched.mode is Mode.SHADOW:
+        asked = candidate.checks
+        if asked.mode is Mode.SHADOW:
             self._shadows = True
-            if matched.effect is Effect.DENY:
+            if asked.effect is Effect.DENY:
                 self._shadow_deny = True
             else:
                 self._shadow_allow = True
-        elif matched.effect is Effect.DENY:
+        elif asked.effect is Effect.DENY:
             self._deny = self._deny or candidate
         else:
             self._allow = self._allow or candidate
@@ -223,11 +224,12 @@ class _Tally:
         return tuple(found)[:MAX_VIOLATIONS]
 
 
-def _failing(
-    matched: StatementTrace, found: tuple[Violation, ...], *, applies: bool = False, unselected: bool = False
+def _trace(
+    candidate: Candidate, found: tuple[Violation, ...], *, matched: bool = False, unselected: bool = False
 ) -> StatementTrace:
+    asked = candidate.checks
     return StatementTrace(
-        matched.statement_id, matched.document, matched.effect, matched.mode, applies, found, unselected=unselected
+        candidate.id, asked.document, asked.effect, asked.mode, matched, violations=found, unselected=unselected
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cos.operations import OPERATIONS
 from cos.values import Region
 from policies.checks import Judgement, amend, check_place, judge, listed
-from policies.decision import Amendment, Effect, Mode, Outcome, StatementTrace, Violation
+from policies.decision import Amendment, Effect, Mode, Outcome, Violation
 from policies.patterns import Pattern
 from policies.request import AccessRequest, Resource
 from policies.rule import Rule
@@ -91,14 +91,10 @@ class Statement:
     destination: Selector | None = None
     rules: tuple[Rule, ...] = ()
     description: str = ""
-    matched: StatementTrace = field(init=False, repr=False, compare=False)
-    """The trace of a match, made once."""
 
     def __post_init__(self) -> None:
         if tuple(end.end for end in self.ends) not in (("resource",), ("source", "destination")):
             raise ValueError("expected a resource, or a source and a destination")
-        matched = StatementTrace(self.id, self.document, self.effect, self.mode, matched=True)
-        object.__setattr__(self, "matched", matched)
 
     @property
     def ends(self) -> tuple[Selector, ...]:
