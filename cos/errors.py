@@ -37,6 +37,7 @@ ERRORS: dict[str, ErrorSpec] = {
     "InvalidPolicyDocument": ErrorSpec(400, "The form policy document is not valid."),
     "InvalidRegionName": ErrorSpec(400, "The specified region is not valid."),
     "InvalidRequest": ErrorSpec(400, "The request is not valid."),
+    "InvalidTag": ErrorSpec(400, "The tag provided is not valid."),
     "InvalidURI": ErrorSpec(400, "Could not parse the specified URI."),
     "KeyTooLong": ErrorSpec(400, "The specified object key is too long."),
     "MalformedPOSTRequest": ErrorSpec(400, "The body of the POST request is not well-formed form data."),

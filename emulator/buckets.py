@@ -11,11 +11,12 @@ from dataclasses import replace
 from cos.errors import COSError
 from cos.values import appid_of, parse_bucket
 from cos.xml import Element, element, parse_xml
+from emulator.acl import asked_acl
 from emulator.body import MAX_DOCUMENT_BYTES
 from emulator.dates import copy_date
 from emulator.exchange import Exchange, Response
 from emulator.rendering import boolean_element, owner_element, read_count
-from emulator.store.model import BucketRecord, Versioning
+from emulator.store.model import NULL_VERSION, BucketRecord, Versioning
 from emulator.store.tables import Tables
 
 MAX_BUCKETS_LISTED = 2000
@@ -57,6 +58,7 @@ async def put_bucket(exchange: Exchange) -> Response:
         raise COSError("AccessDenied")
     account = exchange.caller.account
     name = parse_bucket(exchange.bucket_name)
+    acl = asked_acl(exchange)
     if appid_of(name) != account.appid:
         raise COSError("AccessDenied", f"Expected a bucket name that ends with the APPID {account.appid}.")
 
@@ -64,6 +66,8 @@ async def put_bucket(exchange: Exchange) -> Response:
         if tables.bucket(name) is not None:
             # The name carries the account's APPID, so whoever made it is the caller.
             raise COSError("BucketAlreadyOwnedByYou")
+        if acl is not None:
+            tables.documents.put(name, "", NULL_VERSION, "acl", acl)
         region = exchange.address.region or DEFAULT_REGION
         tables.put_bucket(BucketRecord(name, region, account.appid, exchange.now))
 

@@ -18,6 +18,7 @@ from cos.copy_source import CopySource
 from cos.errors import COSError
 from cos.request import Dialect
 from cos.xml import element
+from emulator.acl import asked_acl
 from emulator.archives import refuse_archived
 from emulator.dates import copy_date, part_copy_date
 from emulator.exchange import Exchange, Response, quoted
@@ -99,6 +100,7 @@ async def put_object_copy(exchange: Exchange) -> Response:
     replaced = _read_directive(exchange, "metadata-directive")
     asked = read_metadata(exchange.request)
     new_tagging = read_tagging(exchange)
+    acl = asked_acl(exchange)
     tagging_replaced = _read_directive(exchange, "tagging-directive")
 
     def prepare(tables: Tables) -> _Source:
@@ -132,7 +134,7 @@ async def put_object_copy(exchange: Exchange) -> Response:
                 content=content,
                 metadata=metadata,
             )
-            put_version(tables, version, tagging)
+            put_version(tables, version, tagging, acl)
             return version, bucket
 
         version, bucket = await exchange.store.transact(work)

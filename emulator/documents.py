@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from cos.errors import COSError
 from cos.operations import Body
 from cos.xml import element, render_document
+from emulator.acl import asked_acl, canned_acl
 from emulator.exchange import Exchange, Response
-from emulator.rendering import owner_element
 from emulator.store.model import NULL_VERSION
 from emulator.store.tables import Tables
+from emulator.tagging import MAX_BUCKET_TAGS, MAX_TAGS, check_tagging
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,18 @@ async def _put(exchange: Exchange, kind: str, name: str) -> Response:
     if exchange.operation.body is not Body.DOCUMENT:
         raise COSError("MethodNotAllowed")
     body = await exchange.body.document()
+    canned = asked_acl(exchange) if kind == "acl" else None
+    if body and canned is not None:
+        raise COSError("UnexpectedContent", "Expected an ACL in the header or in the body, got both.")
+    body = body or canned or b""
     if not body and kind != "acl":
         raise COSError("MissingRequestBodyError")
+    if kind == "tagging":
+        check_tagging(body, most=MAX_TAGS if exchange.address.key is not None else MAX_BUCKET_TAGS)
 
     def work(tables: Tables) -> None:
         bucket, key, version_id = _place(exchange, tables)
-        # An ACL may also come in headers; there is then no document to keep.
+        # Grants may come in headers of their own, which are not kept.
         if body:
             tables.documents.put(bucket, key, version_id, name, body)
 
@@ -119,20 +126,10 @@ def _place(exchange: Exchange, tables: Tables) -> tuple[str, str, str]:
 
 def _absent(exchange: Exchange, kind: str) -> bytes:
     if kind == "acl":
-        return _private_acl(exchange)
+        return canned_acl(exchange, "private")
     if kind == "tagging" and exchange.address.key is not None:
         # An object without tags has an empty set of them; only a bucket has none.
         return render_document(element("Tagging", element("TagSet")))
     if _KINDS[kind].missing_code:
         raise COSError(_KINDS[kind].missing_code)
     return render_document(element(_KINDS[kind].empty_root))
-
-
-_TYPED_GRANTEE = b'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
-
-
-def _private_acl(exchange: Exchange) -> bytes:
-    grant = element("Grant", owner_element(exchange, "Grantee"), element("Permission", "FULL_CONTROL"))
-    root = element("AccessControlPolicy", owner_element(exchange, "Owner"), element("AccessControlList", grant))
-    # s3cmd reads the type of a grantee, which is an attribute; elements have none here.
-    return render_document(root).replace(b"<Grantee>", _TYPED_GRANTEE)

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.errors import COSError
+from cos.request import Dialect
 from cos.values import parse_part_number
+from emulator.acl import asked_acl
 from emulator.archives import refuse_archived
 from emulator.dates import http_date
 from emulator.exchange import Exchange, Refusal, Response
@@ -28,7 +30,7 @@ from emulator.store.model import (
     slice_extents,
 )
 from emulator.store.tables import Tables
-from emulator.tagging import read_tagging
+from emulator.tagging import count_tags, read_tagging
 
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))", re.ASCII)
 
@@ -37,6 +39,7 @@ async def put_object(exchange: Exchange) -> Response:
     """Store the body as a new version of the object."""
     metadata = read_metadata(exchange.request)
     tagging = read_tagging(exchange)
+    acl = asked_acl(exchange)
 
     def check(tables: Tables) -> BucketRecord:
         bucket = exchange.require_bucket(tables)
@@ -56,7 +59,7 @@ async def put_object(exchange: Exchange) -> Response:
             content=record.content,
             metadata=metadata,
         )
-        put_version(tables, version, tagging)
+        put_version(tables, version, tagging, acl)
         return Response(200, entity_headers(exchange, version, record.content, bucket.versioning))
 
     return await exchange.save(record, work)
@@ -67,11 +70,12 @@ def next_version_id(exchange: Exchange, bucket: BucketRecord) -> str:
     return exchange.new_version_id() if bucket.versioning is Versioning.ENABLED else NULL_VERSION
 
 
-def put_version(tables: Tables, version: ObjectVersion, tagging: bytes | None) -> None:
-    """Make a version current, with its tags if it has any."""
+def put_version(tables: Tables, version: ObjectVersion, tagging: bytes | None, acl: bytes | None) -> None:
+    """Make a version current, with its tags and its ACL if it has any."""
     tables.objects.put(version)
-    if tagging is not None:
-        tables.documents.put(version.bucket, version.key, version.version_id, "tagging", tagging)
+    for kind, document in (("tagging", tagging), ("acl", acl)):
+        if document is not None:
+            tables.documents.put(version.bucket, version.key, version.version_id, kind, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class _Found:
     content: Content
     bucket: BucketRecord
     restored: bool
+    tags: int
 
 
 async def get_object(exchange: Exchange) -> Response:
@@ -187,7 +192,8 @@ def _find(exchange: Exchange, tables: Tables) -> _Found:
         raise Refusal("MethodNotAllowed", "The specified version is a delete marker.", headers=headers)
     exchange.store.lease(version.content.extents)
     restored = tables.documents.get(bucket.name, version.key, version.version_id, "restore") is not None
-    return _Found(version, version.content, bucket, restored)
+    tags = count_tags(tables.documents.get(bucket.name, version.key, version.version_id, "tagging"))
+    return _Found(version, version.content, bucket, restored, tags)
 
 
 def _headers(exchange: Exchange, found: _Found) -> list[tuple[str, str]]:
@@ -195,6 +201,8 @@ def _headers(exchange: Exchange, found: _Found) -> list[tuple[str, str]]:
     headers.append(("last-modified", http_date(found.version.modified)))
     if found.restored:
         headers.append((exchange.named("restore"), 'ongoing-request="false"'))
+    if found.tags and exchange.dialect is Dialect.S3:
+        headers.append((exchange.named("tagging-count"), str(found.tags)))
     return headers
 
 
