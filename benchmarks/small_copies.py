@@ -1,6 +1,6 @@
 """Small part copies: requests per second, CPU per request and added latency, beside nginx and nginx with Lua.
 
-    python3 -m benchmarks.small_copies [--seconds 5] [--rounds 3] [--connections 1 32 256] [--stock]
+    python3 -m benchmarks.small_copies [--seconds 5] [--rounds 3] [--connections 1 32 256] [--stock] [--mitmproxy]
 
 Each program runs alone on core 0; the load and the upstream share core 1. Rounds are interleaved, so that a busy
 neighbour disturbs all alike; each figure is the median of its rounds. One error anywhere and nothing is reported.
@@ -17,7 +17,14 @@ from statistics import median
 
 from benchmarks import copies, report
 from benchmarks.load import Wrk
-from benchmarks.subjects import Subject, start_gateway, start_nginx_lua, start_nginx_plain, start_upstream
+from benchmarks.subjects import (
+    Subject,
+    start_gateway,
+    start_mitmproxy,
+    start_nginx_lua,
+    start_nginx_plain,
+    start_upstream,
+)
 
 PROGRAM_CORE, LOAD_CORE = 0, 1
 WARM_UP_SECONDS = 1
@@ -108,6 +115,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     parser.add_argument("--only", nargs="*", help="names of programs, for a quick look; then nothing is written")
     parser.add_argument("--stock", action="store_true", help="also our gateway over httpx's own transport")
+    parser.add_argument("--mitmproxy", action="store_true", help="also mitmproxy with an addon that does the same")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cosgw-benchmark-") as name:
         folder = Path(name)
@@ -122,6 +130,8 @@ def main() -> None:
                 "gateway, audit on disk", folder, endpoint, core=PROGRAM_CORE, changes={"audit": {"durability": "disk"}}
             ),
         }
+        if chosen.mitmproxy:
+            starters["mitmproxy + addon"] = lambda: start_mitmproxy(folder, upstream.port, core=PROGRAM_CORE)
         if chosen.stock:
             starters["gateway, stock httpx"] = lambda: start_gateway(
                 "gateway, stock httpx",

@@ -1,13 +1,16 @@
 """What is measured, and what it is measured against: programs that listen on a port and send to one upstream.
 
-Peers come from Debian's packages: nginx, libnginx-mod-http-lua, lua-resty-core. Their recipes lie in `peers/`.
+Peers come from Debian (nginx, libnginx-mod-http-lua, lua-resty-core) and from PyPI (mitmproxy). Their recipes
+lie in `peers/`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import venv
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -16,11 +19,13 @@ import yaml
 
 from benchmarks import copies
 from benchmarks.processes import Program, free_port
+from dev import installer
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = Path(__file__).parent / "peers"
 UPSTREAM_SECRET_ID = "AKIDBENCHMARK0000000000000000000001"
 UPSTREAM_SECRET_KEY = "BenchmarkUpstreamSecret000000001"
+MITMPROXY_VERSION = "11.0.2"
 MODULES = Path("/usr/lib/nginx/modules")
 
 
@@ -87,6 +92,33 @@ def _tls(ca: Path | None) -> dict[str, str]:
         f"proxy_ssl_name {copies.DESTINATION_HOST}; proxy_ssl_session_reuse on;"
     )
     return {"scheme": "https", "tls_verify": lines}
+
+
+def start_mitmproxy(folder: Path, upstream_port: int, *, core: int) -> Subject:
+    """mitmproxy as a reverse proxy with an addon that verifies, judges one rule and signs anew.
+
+    It comes from PyPI into an environment of its own under `var/`, made at the first use.
+    """
+    home = ROOT / "var" / f"mitmproxy-{MITMPROXY_VERSION}"
+    mitmdump = home / "bin" / "mitmdump"
+    if not mitmdump.exists():
+        venv.create(home, with_pip=False, clear=True, symlinks=True)
+        subprocess.run([*installer(home / "bin" / "python"), f"mitmproxy=={MITMPROXY_VERSION}"], check=True)
+    port = free_port()
+    command = [
+        str(mitmdump), "--quiet", "--mode", f"reverse:http://127.0.0.1:{upstream_port}", "--listen-host", "127.0.0.1",
+        "--listen-port", str(port), "--set", "keep_host_header=true", "--set", "flow_detail=0", "--set",
+        f"confdir={folder / 'mitmproxy'}", "--scripts", str(PEERS / "mitmproxy_addon.py"),
+    ]  # fmt: skip
+    keys = {
+        "PEER_CALLER_ID": copies.ACCESS_KEY_ID,
+        "PEER_CALLER_SECRET": copies.SECRET,
+        "PEER_UPSTREAM_ID": UPSTREAM_SECRET_ID,
+        "PEER_UPSTREAM_SECRET": UPSTREAM_SECRET_KEY,
+    }
+    program = Program(command, core=core, folder=folder, environment=keys)
+    program.wait_for_port(port)
+    return Subject("mitmproxy + addon", program, port)
 
 
 def gateway_settings(folder: Path, upstream: str, port: int, admin_port: int) -> dict[str, Any]:
