@@ -67,6 +67,8 @@ PAIR_OR_RESOURCE = "expected a resource, or both a source and a destination (ope
         ("- id: copy", "- id: -x", "4:9: statements[0].id: found '-x', expected an id of letters, digits, '.', '_' and '-'"),
         ("regions: [ap-guangzhou]", "account: []", "13:16: statements[0].source.account: found an empty list, expected at least one"),
         ("bucket: raw-1250000000", "bucket: ''", "11:15: statements[0].source.bucket: found '', expected a bucket"),
+        ("regions: [ap-guangzhou]", "region: ''", "13:15: statements[0].source.region: found '', expected a region"),
+        ("regions: [ap-guangzhou]", "account: ''", "13:16: statements[0].source.account: found '', expected an APPID"),
         ("regions: [ap-guangzhou]", "region: []", "13:15: statements[0].source.region: found an empty list, expected at least one"),
         ("regions: [ap-guangzhou]", "account: '1'\n      accounts: ['1']", "14:7: statements[0].source.accounts: found 'accounts', expected account or accounts, not both"),
         ("[incoming/*, more/*]", "[]", "12:12: statements[0].source.key: found an empty list, expected at least one"),
@@ -114,6 +116,7 @@ def test_an_error_names_line_column_key_found_and_expected(old: str, new: str, e
     ("statement", "errors"),
     [
         (on(actions="['cos:UploadPartCopy']"), ["actions[0]: found 'cos:UploadPartCopy', expected an action that does not copy (a copy takes source and destination)"]),
+        (on(actions="['', x, 'cos:Nope', 'cos:GetObject']"), ["actions[0]: found '', expected an action such as cos:UploadPartCopy", "actions[1]: found 'x', expected an action such as cos:UploadPartCopy, or a glob such as cos:Get*", "actions[2]: found 'cos:Nope', expected an action the gateway knows"]),
         (on(actions="['cos:*Copy']"), ["actions[0]: found 'cos:*Copy', expected an action that does not copy (a copy takes source and destination)"]),
         (on(when="{same_region: true}"), ["when.same_region: found 'same_region', expected a rule about a resource (same_region judges copies: give the pair)"]),
         (on(when="{range: {max: 1}}"), ["when.range: found 'range', expected a rule about a resource (range judges copies: give the pair)"]),
