@@ -66,6 +66,16 @@ _LIST_UPLOADS = (*_LIST, "key-marker", "upload-id-marker", "max-uploads")
 # `x-id` names the operation in URLs of AWS SDKs; it repeats what the method already says.
 _HINTS = ("x-id",)
 
+_NOT_OFFERED = frozenset(
+    {
+        "analytics", "asyncfetch", "attributes", "intelligent-tiering", "legal-hold", "metrics", "notification",
+        "ownershipControls", "policyStatus", "publicAccessBlock", "renameObject", "requestPayment", "retention",
+        "session", "symlink", "torrent",
+    }
+)  # fmt: skip
+"""Sub-resources of S3 and COS that are known and not passed on: a symbolic link would be read past every policy, and
+what COS does not have is not asked of it."""
+
 _OPERATIONS: list[Operation] = []
 
 
@@ -169,6 +179,7 @@ _operation("PutObjectACL", "PUT", O, ["acl"], ("versionId",), body=Body.DOCUMENT
 _operation("GetObjectTagging", "GET", O, ["tagging"], ("versionId",))
 _operation("PutObjectTagging", "PUT", O, ["tagging"], ("versionId",), body=Body.DOCUMENT)
 _operation("DeleteObjectTagging", "DELETE", O, ["tagging"], ("versionId",))
+_operation("SelectObjectContent", "POST", O, ["select"], ("select-type",), body=Body.DOCUMENT)
 _operation("PostObjectRestore", "POST", O, ["restore"], ("versionId",), body=Body.DOCUMENT)
 
 OPERATIONS: tuple[Operation, ...] = tuple(_OPERATIONS)
@@ -206,6 +217,8 @@ def _check_parameters(operation: Operation, names: list[str]) -> None:
     if len(set(names)) != len(names):
         raise COSError("InvalidArgument", "Expected every query parameter once.")
     for name in names:
+        if name in _NOT_OFFERED:
+            raise COSError("NotImplemented", f"Expected no query parameter {name!r}: the operation is not offered.")
         if name not in operation.subresource and name not in operation.parameters:
             raise COSError(
                 "InvalidArgument", f"Expected no query parameter {name[:60]!r} with the operation {operation.name}."

@@ -50,6 +50,7 @@ HANDLERS: dict[str, Handler] = {
     "ListMultipartUploads": list_multipart_uploads,
     "DeleteMultipleObjects": delete_multiple_objects,
     "PostObject": not_offered,
+    "SelectObjectContent": not_offered,
     "PutObject": put_object,
     "PutObjectCopy": put_object_copy,
     "GetObject": get_object,

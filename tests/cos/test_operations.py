@@ -40,6 +40,7 @@ S, B, O = Level.SERVICE, Level.BUCKET, Level.OBJECT  # noqa: E741  # columns of 
         ("GET", O, "response-content-type=a&versionId=v", (), "GetObject"),
         ("DELETE", O, "VersionId=v", (), "DeleteObject"),
         ("POST", O, "append&position=0", (), "AppendObject"),
+        ("POST", O, "select&select-type=2", (), "SelectObjectContent"),
         ("POST", O, "uploads", (), "InitiateMultipartUpload"),
         ("PUT", O, "partNumber=1&uploadId=u", (), "UploadPart"),
         ("GET", O, "partNumber=1", (), "GetObject"),
@@ -94,6 +95,24 @@ def test_anything_else_is_refused_never_guessed(
     with pytest.raises(COSError) as caught:
         find(method, level, query, headers)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "query"),
+    [
+        ("GET", B, "notification"),
+        ("PUT", B, "requestPayment="),
+        ("GET", B, "publicAccessBlock"),
+        ("GET", O, "attributes"),
+        ("PUT", O, "retention"),
+        ("PUT", O, "legal-hold&versionId=v"),
+        ("PUT", O, "symlink"),
+        ("GET", O, "torrent"),
+    ],
+)
+def test_what_is_known_and_not_offered_is_said_so(method: str, level: Level, query: str) -> None:
+    with pytest.raises(COSError, match="NotImplemented"):
+        find(method, level, query, ())
 
 
 def test_an_empty_copy_source_is_a_copy() -> None:
