@@ -7,13 +7,17 @@ from tests.support.names import EXAMPLE, VERSIONED
 from tests.support.site import Site, fresh_key
 from tests.upstream_swift.probe import probe, told
 
+_prefixes: dict[int, str] = {}
+
 
 async def five(site: Site) -> str:
-    """The prefix of five new objects."""
-    prefix = fresh_key("list") + "/"
-    for name in ("a", "b", "c/1", "c/2", "d"):
-        await site.put(EXAMPLE, prefix + name, b"x")
-    return prefix
+    """The prefix of five objects that are only listed: made once for each site."""
+    if site.port not in _prefixes:
+        prefix = fresh_key("list") + "/"
+        for name in ("a", "b", "c/1", "c/2", "d"):
+            await site.put(EXAMPLE, prefix + name, b"x")
+        _prefixes[site.port] = prefix
+    return _prefixes[site.port]
 
 
 def names(answer: Response, prefix: str) -> str:

@@ -6,7 +6,9 @@ in front of Swift, word for word. What Swift was asked comes from its own access
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -161,9 +163,12 @@ class SwiftSite(Site):
 @contextmanager
 def running_swift() -> Iterator[SwiftSite]:
     """A new Swift without buckets. Its files are on the disk, below var/: it needs extended attributes."""
+    for left in FOLDER.glob("run-*"):  # by tests that were killed
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
     with (
         closing(AccessLog()) as log,
-        tempfile.TemporaryDirectory(dir=FOLDER, prefix="run-") as folder,
+        tempfile.TemporaryDirectory(dir=FOLDER, prefix=f"run-{os.getpid()}-") as folder,
         subprocess.Popen(
             [str(PYTHON), str(SERVER), folder, str(log.port), REGION, DOMAIN],
             env=clean_environment(),
