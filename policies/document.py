@@ -30,6 +30,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
+from functools import partial
 
 from policies.decision import Effect, Mode
 from policies.nodes import Mapping, Node, Scalar, Sequence, parse_nodes
@@ -221,7 +222,8 @@ def _read_statement(
         description = reader.read_text(entries["description"][1], join(path, "description"))
     principals: tuple[Pattern, ...] = ()
     if "principals" in entries:
-        principals = _read_principals(reader, entries["principals"][1], join(path, "principals"))
+        node, where = entries["principals"][1], join(path, "principals")
+        principals = reader.read_once(node, where, "principals", _read_principals)
     ends = _read_ends(reader, item, entries, path)
     copies = "source" in entries or "destination" in entries
     actions: frozenset[str] = frozenset()
@@ -229,10 +231,13 @@ def _read_statement(
         offered = COPYING_ACTIONS if copies else PLAIN_ACTIONS
         if ends is None and copies == ("resource" in entries):
             offered = COPYING_ACTIONS | PLAIN_ACTIONS
-        actions = read_actions(reader, entries["actions"][1], join(path, "actions"), offered)
+        node, where = entries["actions"][1], join(path, "actions")
+        actions = reader.read_once(node, where, ("actions", offered), partial(read_actions, offered=offered))
     rules: tuple[Rule, ...] = ()
     if "when" in entries:
-        rules = _read_when(reader, entries["when"][1], join(path, "when"), copies, territories)
+        node, where = entries["when"][1], join(path, "when")
+        read = partial(_read_when, copies=copies, territories=territories)
+        rules = reader.read_once(node, where, ("when", copies), read)
         if effect is Effect.DENY and any(isinstance(rule, AmendingRule) and rule.amends for rule in rules):
             expected = "rules that add nothing to a request"
             reader.note(entries["when"][1], join(path, "when"), expected, hint="pin belongs in an allow statement")

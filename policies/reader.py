@@ -32,11 +32,28 @@ class Reader:
         """Named lists by kind (`buckets`) and name, referred to as `@name` inside lists of that kind."""
 
         self._shared: dict[Hashable, Any] = {}
+        self._read: dict[Hashable, Any] = {}
 
     def share(self, value: HashableT) -> HashableT:
         """An equal value that was met before, or this one: policies say the same thing in many statements."""
         shared: HashableT = self._shared.setdefault(value, value)
         return shared
+
+    def read_once(self, node: Node, path: str, what: Hashable, read: Callable[[Reader, Node, str], T]) -> T:
+        """What `read` makes of a node, or what it made of an equal one: policies repeat themselves.
+
+        `what` names the reading and everything beside the node that it depends on. A node with a problem is read
+        wherever it stands, so that each place is noted. Values must be immutable.
+        """
+        key = (what, content_of(node))
+        if key in self._read:
+            known: T = self._read[key]
+            return known
+        noted = len(self.errors)
+        value = read(self, node, path)
+        if len(self.errors) == noted:
+            self._read[key] = value
+        return value
 
     def note(self, node: Node, path: str, expected: str, *, found: str | None = None, hint: str = "") -> None:
         """Note a problem at a node; `found` defaults to the node's own text."""
@@ -136,6 +153,15 @@ class Reader:
         hint = did_you_mean(node.text, words) if isinstance(node, Scalar) else ""
         self.note(node, path, f"one of {_listed(words)}", hint=hint)
         return None
+
+
+def content_of(node: Node) -> Hashable:
+    """A node without its place: equal for nodes that say the same in the same way."""
+    if isinstance(node, Scalar):
+        return (node.text, node.plain)
+    if isinstance(node, Sequence):
+        return ("[", *[content_of(item) for item in node.items])
+    return ("{", *[(key.text, content_of(value)) for key, value in node.entries])
 
 
 def join(path: str, key: str) -> str:

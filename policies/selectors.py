@@ -30,24 +30,32 @@ def read_selector(reader: Reader, end: str, node: Node, path: str) -> Selector |
     buckets: tuple[Pattern, ...] = ()
     keys: tuple[Pattern, ...] = ()
     if "bucket" in entries:
-        items = reader.read_some(entries["bucket"][1], join(path, "bucket"), kind="buckets")
-        found = [reader.read_parsed(item, where, _bucket_pattern, expected="a bucket") for item, where in items]
-        buckets = tuple(pattern for pattern in found if pattern is not None)
+        buckets = reader.read_once(entries["bucket"][1], join(path, "bucket"), "buckets", _read_buckets)
     if "key" in entries:
-        items = reader.read_some(entries["key"][1], join(path, "key"))
-        found = [reader.read_parsed(item, where, Pattern, expected="a key or a glob") for item, where in items]
-        keys = tuple(pattern for pattern in found if pattern is not None)
+        keys = reader.read_once(entries["key"][1], join(path, "key"), "keys", _read_keys)
     regions = _read_regions(reader, entries, path)
     accounts = _read_accounts(reader, entries, path)
     if len(reader.errors) > noted:
         return None
     return Selector(
         end=end,
-        buckets=reader.share(buckets),
-        keys=reader.share(keys),
-        regions=reader.share(regions) if regions is not None else None,
-        accounts=reader.share(accounts) if accounts is not None else None,
+        buckets=buckets,
+        keys=keys,
+        regions=regions,
+        accounts=accounts,
     )
+
+
+def _read_buckets(reader: Reader, node: Node, path: str) -> tuple[Pattern, ...]:
+    items = reader.read_some(node, path, kind="buckets")
+    found = [reader.read_parsed(item, where, _bucket_pattern, expected="a bucket") for item, where in items]
+    return tuple(pattern for pattern in found if pattern is not None)
+
+
+def _read_keys(reader: Reader, node: Node, path: str) -> tuple[Pattern, ...]:
+    items = reader.read_some(node, path)
+    found = [reader.read_parsed(item, where, Pattern, expected="a key or a glob") for item, where in items]
+    return tuple(pattern for pattern in found if pattern is not None)
 
 
 def read_actions(reader: Reader, node: Node, path: str, offered: frozenset[str]) -> frozenset[str]:
@@ -89,7 +97,11 @@ def _read_regions(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path:
     if entry is None:
         return None
     name, node = entry
-    items = reader.read_some(node, join(path, name), kind="regions")
+    return reader.read_once(node, join(path, name), "regions", _regions_of)
+
+
+def _regions_of(reader: Reader, node: Node, path: str) -> frozenset[Region]:
+    items = reader.read_some(node, path, kind="regions")
     regions = [reader.read_parsed(item, where, region_of, expected="a region") for item, where in items]
     return frozenset(region for region in regions if region is not None)
 
@@ -99,7 +111,11 @@ def _read_accounts(reader: Reader, entries: dict[str, tuple[Scalar, Node]], path
     if entry is None:
         return None
     name, node = entry
-    items = reader.read_some(node, join(path, name))
+    return reader.read_once(node, join(path, name), "accounts", _accounts_of)
+
+
+def _accounts_of(reader: Reader, node: Node, path: str) -> frozenset[str]:
+    items = reader.read_some(node, path)
     accounts = [reader.read_parsed(item, where, _account, expected="an APPID") for item, where in items]
     return frozenset(account for account in accounts if account is not None)
 
