@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from cos.address import Address, AddressStyle
 from cos.errors import COSError
+from cos.framing import is_aws_chunked
 from cos.request import Request
 from cos.signing.claim import Carrier, Claim, SigV2Terms, Window
 from cos.signing.hoisted import with_hoisted_headers
@@ -49,7 +50,7 @@ def read_header_claim(request: Request, authorization: str, address: Address) ->
 
 
 def read_query_claim(request: Request, address: Address) -> Claim:
-    """The claim of a presigned URL. Raises COSError(InvalidArgument)."""
+    """The claim of a presigned URL. Raises COSError(InvalidArgument, NotImplemented)."""
     given: dict[str, str] = {}
     for name, value in request.target.query:
         if name in CARRIER_PARAMETERS:
@@ -61,8 +62,11 @@ def read_query_claim(request: Request, address: Address) -> Claim:
     expires = given["Expires"]
     if _EXPIRES.fullmatch(expires) is None:
         raise malformed("Expires to be Unix seconds")
+    request = with_hoisted_headers(request)
+    if is_aws_chunked(request.headers):
+        raise COSError("NotImplemented", "Expected no body in chunks (aws-chunked) with a presigned URL.")
     return _claim(
-        with_hoisted_headers(request),
+        request,
         Carrier.QUERY,
         access_key_id=given["AWSAccessKeyId"],
         signature=given["Signature"],

@@ -345,6 +345,12 @@ def test_what_is_malformed_is_refused(target: str, headers: list[tuple[str, str]
     assert caught.value.code == code
 
 
+def test_a_url_says_nothing_of_chunks() -> None:
+    request, address = received("PUT", URL, [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")])
+    with pytest.raises(COSError, match=r"NotImplemented: .*presigned"):
+        read_claim(request, sigv2_at=address)
+
+
 @pytest.mark.parametrize(
     ("target", "headers"),
     [(f"/{BUCKET}/k", [("Authorization", AUTHORIZATION)]), (URL, []), (f"/{BUCKET}/k?Signature=x", [])],
