@@ -1,119 +1,208 @@
-"""Which statements a decision looks at: those about its buckets, and for a refusal all that explain it."""
+"""The index leaves out only what cannot apply: it is held against a list that is searched from end to end."""
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from policies.decision import Verdict
-from policies.index import MAX_NAMES, Index
+from policies.decision import Effect, Mode
+from policies.index import MAX_NAMES, Candidate, Index
+from policies.patterns import Pattern
 from policies.request import AccessRequest
-from policies.statement import Statement
-from tests.policies.building import GIB, MEDIA, RAW, copy, document, end, load, on, pair, plain
+from policies.statement import Selector, Statement
+from tests.policies.building import MEDIA, RAW, changed, copy, document, end, load, pair, plain
 
-OTHER = "other-1250000000"
+COPIES = frozenset({"cos:UploadPartCopy", "cos:PutObjectCopy"})
+READS = frozenset({"cos:GetObject"})
+ACTIONS = [frozenset({"cos:UploadPartCopy"}), frozenset({"cos:PutObjectCopy"}), COPIES]
+PLAIN = [READS, frozenset({"cos:GetObject", "cos:PutObject"})]
+PRINCIPALS = ["team:a", "team:b", "team:*", "*", "app:x"]
+BUCKETS = ["a-1250000000", "b-1250000000", "c-1250000000"]
+SELECTED = [[BUCKETS[0]], [BUCKETS[1]], BUCKETS[:2], BUCKETS, ["*"], ["a-*", BUCKETS[2]]]
 
 
-def statements(*written: str) -> tuple[Statement, ...]:
-    return load(document(*written)).statements
+def selector(which: str, buckets: list[str]) -> Selector:
+    return Selector(which, tuple(Pattern(bucket) for bucket in buckets))
 
 
-def selecting(request: AccessRequest, *written: str) -> tuple[list[str], bool]:
-    """The ids of what a decision asks first, and whether they are known to be all about the bucket written."""
-    source = request.source.bucket if request.source is not None else None
-    bucket = request.resource.bucket
-    assert bucket is not None
-    found, complete = Index(statements(*written)).find_selecting(
-        request.caller.principal, request.action, bucket, source
+def statement(
+    name: str,
+    *,
+    principals: list[str],
+    actions: frozenset[str],
+    about: list[str],
+    source: list[str] | None = None,
+    mode: Mode = Mode.ENFORCE,
+) -> Statement:
+    copies = source is not None
+    return Statement(
+        name,
+        "a.yaml",
+        1,
+        Effect.ALLOW,
+        mode,
+        tuple(Pattern(principal) for principal in principals),
+        actions,
+        resource=None if copies else selector("resource", about),
+        source=selector("source", source) if source is not None else None,
+        destination=selector("destination", about) if copies else None,
     )
-    return [candidate.id for candidate in found], complete
 
 
-FROM_OTHER = f"{{bucket: {OTHER}}}"
+def some_statements(chance: random.Random) -> list[Statement]:
+    found = []
+    for number in range(chance.randint(1, 8)):
+        copies = chance.random() < 0.6
+        found.append(
+            statement(
+                f"s{number}",
+                principals=chance.sample(PRINCIPALS, chance.choice([1, 1, 2, 3])),
+                actions=chance.choice(ACTIONS if copies else PLAIN),
+                about=chance.choice(SELECTED),
+                source=chance.choice(SELECTED) if copies else None,
+                mode=chance.choice([Mode.ENFORCE, Mode.ENFORCE, Mode.SHADOW]),
+            )
+        )
+    return found
+
+
+def ids(candidates: list[Candidate]) -> list[str]:
+    return [candidate.statement.id for candidate in candidates]
+
+
+def names_it(item: Statement, principal: str, action: str) -> bool:
+    return action in item.actions and any(pattern.matches(principal) for pattern in item.principals)
+
+
+def reaches(item: Selector, bucket: str | None) -> bool:
+    return any(pattern.matches(bucket or "") for pattern in item.buckets)
+
+
+def may_be_about(item: Selector, bucket: str) -> bool:
+    """A glob may be about every bucket: what it is about is asked of it."""
+    return reaches(item, bucket) or not all(pattern.literal for pattern in item.buckets)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_that_applies_is_left_out(seed: int) -> None:
+    chance = random.Random(seed)
+    statements = some_statements(chance)
+    index = Index(statements)
+    for principal in ("team:a", "team:b", "team:z", "app:x", "nobody"):
+        assert index.names(principal) == any(
+            pattern.matches(principal) for item in statements for pattern in item.principals
+        )
+        for action in ("cos:UploadPartCopy", "cos:PutObjectCopy", "cos:GetObject", "cos:PutObject"):
+            named = [item for item in statements if names_it(item, principal, action)]
+            assert ids(index.find(principal, action)) == [item.id for item in named]
+            for bucket in (*BUCKETS, "z-1250000000"):
+                about = [item.id for item in named if may_be_about(item.ends[-1], bucket)]
+                assert ids(index.find_about(principal, action, bucket)) == about
+                for source in (*BUCKETS, "z-1250000000") if action.endswith("Copy") else (None,):
+                    selecting, complete = index.find_selecting(principal, action, bucket, source)
+                    found = ids(selecting)
+                    apply = [
+                        item.id
+                        for item in named
+                        if reaches(item.ends[-1], bucket)
+                        and (source is None or reaches(item.ends[0], source) or item.mode is Mode.SHADOW)
+                    ]
+                    assert set(apply) <= set(found) <= set(about)
+                    assert found == sorted(set(found), key=about.index)
+                    assert not complete or found == about
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_candidate_asks_what_its_statement_asks(seed: int) -> None:
+    chance = random.Random(seed)
+    statements = some_statements(chance)
+    index = Index(statements)
+    for bucket in BUCKETS:
+        for source in BUCKETS:
+            request = changed(copy(principal="team:a"), resource=end(bucket), source=end(source))
+            for candidate in index.find_selecting("team:a", "cos:UploadPartCopy", bucket, source)[0]:
+                assert candidate.checks.judge(request) == candidate.statement.judge(request)
+                assert candidate.statement is statements[candidate.ordinal]
+                assert (candidate.id, candidate.actions) == (candidate.statement.id, candidate.statement.actions)
+
+
+def many(count: int, prefix: str) -> list[str]:
+    return [f"{prefix}{number}-1250000000" for number in range(count)]
 
 
 @pytest.mark.parametrize(
-    ("written", "found", "complete"),
+    ("about", "source"),
     [
-        pytest.param([pair("a")], ["a"], True, id="one"),
-        pytest.param([pair("a", source=FROM_OTHER)], [], False, id="another source"),
-        pytest.param([pair("a", destination=FROM_OTHER)], [], False, id="another destination"),
-        pytest.param([pair("a"), pair("b", destination=FROM_OTHER)], ["a"], True, id="one beside another destination"),
-        pytest.param([pair("a"), pair("b", source=FROM_OTHER)], ["a"], False, id="one beside another source"),
-        pytest.param([pair("b"), pair("a")], ["b", "a"], False, id="two of equal names, as they stand"),
-        pytest.param([pair("a"), on("b", resource=f"{{bucket: {MEDIA}}}")], ["a"], False, id="another action"),
-        pytest.param(
-            [pair("a", source=f"{{bucket: [{RAW}, {OTHER}]}}", destination=f"{{bucket: [{OTHER}, {MEDIA}]}}")],
-            ["a"],
-            True,
-            id="several buckets at both ends",
-        ),
-        pytest.param([pair("a", source='{bucket: "raw-*"}')], ["a"], False, id="a glob at the source"),
-        pytest.param([pair("a", source='{bucket: "x-*"}')], ["a"], False, id="a glob that fails is asked all the same"),
-        pytest.param([pair("a", destination='{bucket: "media-*"}')], ["a"], False, id="a glob at the destination"),
-        pytest.param([pair("a", principals='["team:*"]')], ["a"], False, id="a pattern of principals"),
-        pytest.param([pair("a", principals='["team:*", "team:media"]')], ["a"], True, id="named twice, asked once"),
-        pytest.param([pair("a", principals='["team:other"]')], [], False, id="another principal"),
-        pytest.param([pair("a", source=FROM_OTHER, mode="shadow")], ["a"], False, id="on trial: for every source"),
-        pytest.param(
-            [pair("c", principals='["*"]'), pair("b", source='{bucket: "*"}'), pair("a")],
-            ["c", "b", "a"],
-            False,
-            id="every way, as they stand",
-        ),
+        (many(MAX_NAMES, "x"), None),
+        (many(MAX_NAMES + 1, "x"), None),
+        (many(8, "x"), many(8, "y")),
+        (many(5, "x"), many(13, "y")),
+        (many(1, "x"), many(MAX_NAMES + 1, "y")),
     ],
+    ids=["64 buckets", "65 buckets", "64 pairs", "65 pairs", "65 sources"],
 )
-def test_a_decision_asks_what_is_about_its_buckets(written: list[str], found: list[str], complete: bool) -> None:
-    assert selecting(copy(), *written) == (found, complete)
+def test_a_statement_of_however_many_buckets_is_found_by_each(about: list[str], source: list[str] | None) -> None:
+    action = "cos:UploadPartCopy" if source else "cos:GetObject"
+    long = statement("long", principals=["p"], actions=frozenset({action}), about=about, source=source)
+    other = statement("other", principals=["p"], actions=READS, about=["z-1250000000"])
+    index = Index([other, long])
+    for bucket in about:
+        for origin in source or [None]:
+            assert ids(index.find_selecting("p", action, bucket, origin)[0]) == ["long"]
+    assert ids(index.find_selecting("p", action, "y-1250000000", "y-1250000000" if source else None)[0]) == []
 
 
-@pytest.mark.parametrize(("count", "complete"), [(MAX_NAMES, True), (MAX_NAMES + 1, False)])
-def test_a_statement_of_very_many_buckets_is_asked_for_its_source(count: int, complete: bool) -> None:
-    names = ", ".join([RAW, *(f"b{number}-1250000000" for number in range(count - 1))])
-    assert selecting(copy(), pair("a", source=f"{{bucket: [{names}]}}")) == (["a"], complete)
-    assert selecting(copy(source=end(OTHER)), pair("a", source=f"{{bucket: [{names}]}}"))[0] == (
-        [] if complete else ["a"]
+def test_what_is_known_to_be_all_is_said_so_only_then() -> None:
+    one = statement("one", principals=["p"], actions=READS, about=BUCKETS[:1])
+    two = statement("two", principals=["p"], actions=READS, about=BUCKETS[:2])
+    far = statement("far", principals=["q"], actions=READS, about=BUCKETS[:1])
+    assert Index([one, far]).find_selecting("p", "cos:GetObject", BUCKETS[0], None)[1] is True
+    assert Index([one, two]).find_selecting("p", "cos:GetObject", BUCKETS[0], None)[1] is False
+    assert Index([one]).find_selecting("p", "cos:GetObject", BUCKETS[1], None) == ([], False)
+    assert Index([one]).find_selecting("p", "cos:PutObject", BUCKETS[0], None) == ([], False)
+    assert Index([one]).find_selecting("q", "cos:GetObject", BUCKETS[0], None) == ([], False)
+
+
+# --- statements that differ in little ------------------------------------------------------------------------
+
+
+def test_statements_that_share_what_they_ask_differ_in_their_names() -> None:
+    policy_set = load(
+        document(
+            pair("one", when="{range: {max: 1MiB}}"),
+            pair("two", source="{bucket: x-1250000000}", when="{range: {max: 1MiB}}"),
+            pair("three", source="{bucket: y-1250000000}", when="{range: {max: 1KiB}}"),
+            pair("no", source="{bucket: z-1250000000}", effect="deny", when="{range: {max: 1MiB}}"),
+            pair("keyed", source="{bucket: w-1250000000, key: a}", when="{range: {max: 1MiB}}"),
+            pair("placed", source="{bucket: v-1250000000, region: ap-seoul}", when="{range: {max: 1MiB}}"),
+            pair("owned", source="{bucket: u-1250000000, account: '1'}", when="{range: {max: 1MiB}}"),
+            pair("any-key", source="{bucket: t-1250000000, key: [a, '*']}", when="{range: {max: 1MiB}}"),
+        ),
+        document(pair("elsewhere", source="{bucket: s-1250000000}", when="{range: {max: 1MiB}}")),
     )
 
+    def decided(bucket: str, key: str = "k") -> tuple[str | None, str | None, str]:
+        decision = policy_set.decide(copy(source=end(bucket, key)))
+        return decision.statement_id, decision.document, str(decision.verdict)
 
-def test_a_resource_is_found_by_its_bucket() -> None:
-    written = [on("a"), on("b", resource=f"{{bucket: {OTHER}}}"), on("c", resource='{bucket: "*"}')]
-    assert selecting(plain("cos:GetObject", end(RAW)), *written) == (["a", "c"], True)
-
-
-@pytest.mark.parametrize("principal", [f"team:media\n{RAW}", f"{RAW}\nteam:media", "", "\n"])
-def test_no_principal_reaches_another_ones_statements(principal: str) -> None:
-    written = [pair("a"), on("b")]
-    assert selecting(copy(principal=principal), *written)[0] == []
-    assert selecting(plain("cos:GetObject", end(RAW), principal=principal), *written)[0] == []
-
-
-def test_an_allowed_copy_is_not_explained_by_other_sources_and_a_refused_one_is() -> None:
-    policy_set = load(document(pair("mine", when="{range: {max: 1GiB}}"), pair("other", source=FROM_OTHER)))
-    allowed, refused = policy_set.decide(copy()), policy_set.decide(copy(length=2 * GIB))
-    assert [trace.statement_id for trace in allowed.trace] == ["mine"]
-    assert [trace.statement_id for trace in refused.trace] == ["mine", "other"]
-    assert refused.reason.startswith("range.max")
+    assert decided(RAW) == ("one", "a.yaml", "allow")
+    assert decided("x-1250000000") == ("two", "a.yaml", "allow")
+    assert decided("y-1250000000") == (None, None, "deny")
+    assert decided("z-1250000000") == ("no", "a.yaml", "deny")
+    assert decided("w-1250000000") == (None, None, "deny")
+    assert decided("w-1250000000", "a") == ("keyed", "a.yaml", "allow")
+    assert decided("v-1250000000") == (None, None, "deny")
+    assert decided("u-1250000000") == (None, None, "deny")
+    assert decided("t-1250000000") == ("any-key", "a.yaml", "allow")
+    assert decided("s-1250000000") == ("elsewhere", "b.yaml", "allow")
 
 
-def test_what_many_statements_ask_is_one_object() -> None:
-    same = [
-        pair(f"s{number}", source=f"{{bucket: b{number}-1250000000}}", when="{same_region: true}")
-        for number in range(3)
-    ]
-    index = Index(statements(*same, pair("other", source="{bucket: b9-1250000000}", when="{same_region: false}")))
-    checks = [
-        index.find_selecting("team:media", "cos:UploadPartCopy", MEDIA, f"b{number}-1250000000")[0][0].checks
-        for number in (0, 1, 2, 9)
-    ]
-    assert checks[0] is checks[1] is checks[2]
-    assert checks[3] is not checks[0]
-
-
-def test_equal_rules_of_denials_and_grants_stay_apart() -> None:
-    written = [
-        pair("yes", when="{same_region: true}"),
-        pair("no", effect="deny", source=FROM_OTHER, when="{same_region: true}"),
-    ]
-    policy_set = load(document(*written))
-    assert policy_set.decide(copy()).verdict is Verdict.ALLOW
-    assert policy_set.decide(copy(source=end(OTHER))).statement_id == "no"
+def test_an_operation_on_no_bucket_is_judged_by_statements_of_every_bucket() -> None:
+    listing = frozenset({"cos:GetService"})
+    every = statement("every", principals=["p"], actions=listing, about=["*"])
+    index = Index([every, statement("some", principals=["p"], actions=listing, about=[MEDIA])])
+    request: AccessRequest = plain("cos:GetService", end(None, None, None), principal="p")
+    judged = {item.statement.id: item.checks.judge(request) for item in index.find("p", "cos:GetService")}
+    assert judged["every"] is None
+    assert judged["some"] is not None
