@@ -67,10 +67,8 @@ def gateway_settings(endpoint: str, folder: Path) -> Settings:
     )
 
 
-@contextmanager
-def sigv2_site(emulator: RunningEmulator, folder: Path) -> Iterator[Site]:
-    """A gateway that accepts Signature Version 2, of OLD_KEY; CALLER_KEY's label says no."""
-    settings = gateway_settings(f"http://127.0.0.1:{emulator.port}", folder)
+def with_sigv2(settings: Settings) -> Settings:
+    """The same gateway, but it accepts Signature Version 2, of OLD_KEY; CALLER_KEY's label says no."""
     (key,) = settings.keys
     values = {"principal": PRINCIPAL, "secret": OLD_KEY.secret_key}
     keys = (
@@ -78,7 +76,13 @@ def sigv2_site(emulator: RunningEmulator, folder: Path) -> Iterator[Site]:
         type(key).model_validate({"id": OLD_KEY.secret_id, "labels": {"sigv2": "allow"}, **values}),
     )
     signature = settings.signature.model_copy(update={"sigv2": True})
-    settings = settings.model_copy(update={"keys": keys, "signature": signature})
+    return settings.model_copy(update={"keys": keys, "signature": signature})
+
+
+@contextmanager
+def sigv2_site(emulator: RunningEmulator, folder: Path) -> Iterator[Site]:
+    """A gateway that accepts Signature Version 2, in front of a running embedded COS."""
+    settings = with_sigv2(gateway_settings(f"http://127.0.0.1:{emulator.port}", folder))
     with in_background(running_gateway(settings)) as gateway:
         yield Site(Kind.GATEWAY, Client(gateway.data_port, OLD_KEY, Scheme.SIGV4), emulator)
 

@@ -13,7 +13,14 @@ from tests.support.client_process import ClientProcess, client_process
 from tests.support.names import CALLER_KEY
 from tests.support.watch import Watch
 from tests.upstream_swift.install_swift import missing
-from tests.upstream_swift.swift_server import SWIFT_KEY, SwiftSite, gateway_before, make_buckets, running_swift
+from tests.upstream_swift.swift_server import (
+    SWIFT_KEY,
+    SwiftSite,
+    gateway_before,
+    make_buckets,
+    running_swift,
+    settings_before,
+)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +38,7 @@ def swift() -> Iterator[SwiftSite]:
 @pytest.fixture(scope="session")
 def gateway_site(swift: SwiftSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftSite]:
     """The gateway in front of it."""
-    with gateway_before(swift, tmp_path_factory.mktemp("gateway")) as site:
+    with gateway_before(swift, settings_before(swift, tmp_path_factory.mktemp("gateway"))) as site:
         yield site
 
 

@@ -24,6 +24,7 @@ from cos.signing import Scheme
 from emulator.request_log import LogEntry, RequestLog
 from emulator.server import RunningEmulator
 from gateway.app import running as running_gateway
+from gateway.settings import Settings
 from tests.support.client import Client, HeaderField
 from tests.support.client_process import clean_environment
 from tests.support.gateway_server import gateway_settings
@@ -200,17 +201,21 @@ async def make_buckets(swift: Site) -> None:
     assert answer.status == 200, answer
 
 
-@contextmanager
-def gateway_before(swift: SwiftSite, folder: Path, *, secret_key: str = SWIFT_KEY.secret_key) -> Iterator[SwiftSite]:
-    """The gateway in front of it, with every bucket of ours declared in Swift's region."""
+def settings_before(swift: SwiftSite, folder: Path, *, secret_key: str = SWIFT_KEY.secret_key) -> Settings:
+    """A gateway in front of it, with every bucket of ours declared in Swift's region."""
     settings = gateway_settings(f"http://127.0.0.1:{swift.port}", folder)
     (credential,) = settings.credentials
     held = {"name": "swift", "account": ACCOUNT, "secret_id": SWIFT_KEY.secret_id, "secret_key": secret_key}
-    settings = settings.model_copy(
+    return settings.model_copy(
         update={
             "buckets": tuple(bucket.model_copy(update={"region": REGION}) for bucket in settings.buckets),
             "credentials": (type(credential).model_validate(held),),
         }
     )
+
+
+@contextmanager
+def gateway_before(swift: SwiftSite, settings: Settings) -> Iterator[SwiftSite]:
+    """The gateway, running with these settings and asked by CALLER_KEY."""
     with in_background(running_gateway(settings)) as gateway:
         yield replace(swift, kind=Kind.GATEWAY, client=Client(gateway.data_port, CALLER_KEY, Scheme.SIGV4, REGION))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.abilities import PROGRAMS, Program
+from tests.clients.abilities import ABILITIES, PROGRAMS, Program
 from tests.clients.test_every_client import (  # noqa: F401  # the promises, and the fixtures they name
     Call,
     large,
@@ -64,3 +64,7 @@ def ask(ask_at_once: Call, program: Program) -> Call:  # noqa: F811
 
 def test_what_is_asked_later_is_asked_of_clients_there_are() -> None:
     assert {name for name, _ in LATER} <= {program.name for program in S3_PROGRAMS}
+
+
+def test_no_ability_is_left_out() -> None:
+    assert {f"test_{ability}" for ability in ABILITIES} <= set(globals())

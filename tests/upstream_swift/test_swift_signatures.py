@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.clients import test_boto3
 from tests.clients.test_aws_chunked import test_a_file_as_a_stream_is_stored_without_its_chunks  # noqa: F401
 from tests.clients.test_boto3 import (  # noqa: F401  # the promises, word for word
     connection,
@@ -33,11 +35,13 @@ from tests.gateway.test_payload_integrity import (
     ChunkedPut,
 )
 from tests.support.client import target
-from tests.support.http1 import exchange
-from tests.support.names import CALLER_KEY, EXAMPLE
+from tests.support.client_process import ClientProcess
+from tests.support.gateway_server import with_sigv2
+from tests.support.http1 import exchange, render_request
+from tests.support.names import CALLER_KEY, EXAMPLE, OLD_KEY
 from tests.support.site import MIB, Site, fresh_key, pattern
 from tests.support.watch import Watch
-from tests.upstream_swift.swift_server import REGION, SWIFT_KEY, SwiftSite, gateway_before
+from tests.upstream_swift.swift_server import REGION, SWIFT_KEY, SwiftSite, gateway_before, settings_before
 
 HOST = replace(EXAMPLE, region=REGION).host
 
@@ -97,11 +101,35 @@ async def test_a_wrong_secret_of_the_gateway_is_noticed_by_swift(swift: SwiftSit
     # The proof that Swift checks what the gateway signs. A caller hears nothing of the gateway's own troubles.
     key = fresh_key("refused")
     upstream = Watch(swift)
-    with gateway_before(swift, tmp_path, secret_key="not the secret that Swift knows") as site:
+    settings = settings_before(swift, tmp_path, secret_key="not the secret that Swift knows")
+    with gateway_before(swift, settings) as site:
         answer = await site.put(EXAMPLE, key, b"x")
     assert (answer.status, answer.text("Code")) == (503, "ServiceUnavailable")
     assert [(entry.status, entry.access_key_id) for entry in upstream.new()] == [(403, SWIFT_KEY.secret_id)]
     assert (await swift.head(EXAMPLE, key)).status == 404
+
+
+@pytest.mark.usefixtures("only_the_servers_credential")
+async def test_what_was_signed_with_version_2_is_signed_with_version_4(
+    sdk: ClientProcess, swift: SwiftSite, tmp_path: Path
+) -> None:
+    key, path = fresh_key("old/目录 a+b"), tmp_path / "file"
+    path.write_bytes(pattern(6 * MIB, seed=83))
+    with gateway_before(swift, with_sigv2(settings_before(swift, tmp_path))) as site:
+        connection = {
+            "port": site.port,
+            "secret_id": OLD_KEY.secret_id,
+            "secret_key": OLD_KEY.secret_key,
+            "sigv2": True,
+        }
+        place = {"connection": connection, "bucket": [EXAMPLE.name, EXAMPLE.region], "key": key}
+        sdk.call("tests.clients.programs.boto3_sdk:upload_parts", **place, path=str(path))
+        url = urlsplit(sdk.call("tests.clients.programs.boto3_sdk:presign", **place))
+        raw = render_request("GET", f"{url.path}?{url.query}", [("host", url.netloc), ("connection", "close")])
+        answer = await exchange(site.port, raw)
+    assert "AWSAccessKeyId=" in url.query
+    assert answer.body == path.read_bytes()
+    assert (await swift.get(EXAMPLE, key)).body == path.read_bytes()
 
 
 async def test_swift_sees_the_servers_key_and_never_the_callers(gateway_site: Site, swift: SwiftSite) -> None:
@@ -110,3 +138,8 @@ async def test_swift_sees_the_servers_key_and_never_the_callers(gateway_site: Si
     await gateway_site.put(EXAMPLE, key, b"x", [("x-amz-meta-colour", "green")])
     assert {entry.access_key_id for entry in upstream.new()} == {SWIFT_KEY.secret_id}
     assert CALLER_KEY.secret_id not in "".join(swift.access_log.lines)
+
+
+def test_no_promise_of_boto3_is_left_out() -> None:
+    promised = {name for name in vars(test_boto3) if name.startswith("test_")}
+    assert promised <= set(globals())
