@@ -34,7 +34,8 @@ def check(config: ConfigOption = None) -> None:
     say("settings: read")
     problems: list[str] = []
     checks: dict[str, Callable[[Settings], Problems]] = {
-        "policies": _policies, "master key": _master_key, "store": _store, "audit log": _audit, "upstream": _upstream,
+        "policies": _policies, "tls": _tls, "master key": _master_key, "store": _store, "audit log": _audit,
+        "upstream": _upstream,
     }  # fmt: skip
     for name, find_problems in checks.items():
         found = list(find_problems(settings))
@@ -65,6 +66,22 @@ def _policies(settings: Settings) -> Problems:
         load_policies(read_documents(settings.policies.paths), territories=territories(settings))
     except PolicyErrors as wrong:
         yield from map(str, wrong.errors)
+
+
+def _tls(settings: Settings) -> Problems:
+    from datetime import UTC, datetime
+
+    from gateway.tls.files import TlsFileError, load
+
+    if settings.tls.certificate is None:
+        return
+    try:
+        found = load(settings.tls)
+    except TlsFileError as wrong:
+        yield str(wrong)
+        return
+    if not found.is_current(datetime.now(UTC)):
+        yield f"tls: found what is out of date, expected a moment within {found.period}"
 
 
 def _master_key(settings: Settings) -> Problems:

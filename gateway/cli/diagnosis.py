@@ -24,6 +24,7 @@ from cos.address import cos_host
 from cos.values import Region
 from gateway.audit_files import audit_files
 from gateway.cli.store_probe import StoreUnreadable, is_current
+from gateway.configuration.contradictions import is_loopback
 from gateway.credential_services import credentials_of, open_master_keys, renewing
 from gateway.credentials.expiring import NOTICE
 from gateway.credentials.master_key import MasterKeyError
@@ -40,6 +41,7 @@ from gateway.settings import Settings
 from gateway.stores.database import Database
 from gateway.stores.errors import RecordExists
 from gateway.stores.upstream_credentials import CredentialState
+from gateway.tls.files import TlsFileError, load
 from gateway.upstreams.connector import resolve
 from gateway.upstreams.http import HttpUpstream
 
@@ -70,6 +72,7 @@ async def diagnose(settings: Settings, *, clock: Callable[[], float] = time.time
     """Everything, in an order that tells causes before their consequences. `clock` gives Unix seconds."""
     for found in _files(settings):
         yield found
+    yield await asyncio.to_thread(_tls, settings, datetime.fromtimestamp(clock(), UTC))
     vault = Vault()
     try:
         vault.load(await open_master_keys(settings))
@@ -108,6 +111,24 @@ def _files(settings: Settings) -> list[Diagnosis]:
         *(_mode(file, 0o022, "policies") for file in documents),
         *(_mode(file, 0o077, subject) for file, subject in secrets if file is not None),
     ]
+
+
+def _tls(settings: Settings, now: datetime) -> Diagnosis:
+    """Can the gateway be believed, and for how long? Blocks."""
+    if settings.tls.certificate is None:
+        open_to_all = not is_loopback(settings.data.host)
+        detail = "none: keep what is sent in the clear off networks of others" if open_to_all else "none is given"
+        return Diagnosis("tls", "tls.certificate", State.NOTE if open_to_all else State.FINE, detail)
+    try:
+        found = load(settings.tls)
+    except TlsFileError as error:
+        return Diagnosis("tls", "tls", State.PROBLEM, str(error))
+    detail = f"{found.subject}, {found.period}"
+    if not found.is_current(now):
+        return Diagnosis("tls", "tls.certificate", State.PROBLEM, f"out of date: {detail}")
+    if not found.is_current(now + NOTICE):
+        return Diagnosis("tls", "tls.certificate", State.NOTE, f"over within {NOTICE.days} days: {detail}")
+    return Diagnosis("tls", "tls.certificate", State.FINE, detail)
 
 
 def _mode(path: Path, forbidden: int, subject: str) -> Diagnosis:

@@ -10,7 +10,7 @@ from gateway.cli.output import OK, REFUSED, ConfigOption, JsonOption, reported, 
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Look at clock, DNS, each region, each credential, master key, file modes and store. Exit code 1: problems."""
+    """Look at clock, DNS, regions, credentials, certificate, master key, files and store. Exit code 1: problems."""
     with reported():
         import asyncio
 

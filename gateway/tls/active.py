@@ -90,7 +90,7 @@ class ServerCertificate:
                 if not fresh.is_current(self._now()):
                     raise TlsFileError(
                         "tls: expected a certificate, and lists of revoked ones, whose time has come and is not "
-                        f"over, got {_period(fresh)}."
+                        f"over, got {fresh.period}."
                     )
             except TlsFileError as error:
                 self._reloads[(cause, "refused")] += 1
@@ -129,7 +129,7 @@ class ServerCertificate:
     def check(self) -> Check:
         """For operators. Refused files leave the gateway ready: what was sound stays in use."""
         found = self.material
-        detail = f"{found.subject}, serial {found.serial}, {_period(found)}"
+        detail = f"{found.subject}, serial {found.serial}, {found.period}"
         if not found.is_current(self._now()):
             detail = f"out of date: {detail}"
         if self.refusal is not None:
@@ -181,10 +181,3 @@ async def certificate_in_use(settings: TlsSettings) -> AsyncIterator[ServerCerti
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-
-
-def _period(material: TlsMaterial) -> str:
-    text = f"from {material.not_before.isoformat()} to {material.not_after.isoformat()}"
-    if material.revocations_until is not None:
-        text += f", lists of revoked certificates to {material.revocations_until.isoformat()}"
-    return text

@@ -55,6 +55,14 @@ class TlsMaterial:
     content: bytes
     trust: bytes
 
+    @property
+    def period(self) -> str:
+        """For people."""
+        text = f"from {self.not_before.isoformat()} to {self.not_after.isoformat()}"
+        if self.revocations_until is not None:
+            text += f", lists of revoked certificates to {self.revocations_until.isoformat()}"
+        return text
+
     def is_current(self, moment: datetime) -> bool:
         """Whether clients can believe it, and be believed, at that moment."""
         fresh = self.revocations_until is None or moment <= self.revocations_until

@@ -44,9 +44,9 @@ NEEDS = {
 }  # fmt: skip
 
 
-def snippet(sdk: str, endpoint: str) -> str:
+def snippet(sdk: str, endpoint: str, *options: str) -> str:
     where = ["--endpoint", endpoint, "--region", EXAMPLE.region, "--bucket", EXAMPLE.name, "--source", SOURCE.name]
-    printed = CliRunner().invoke(app, ["env", sdk, *where, "--key-id", CALLER_KEY.secret_id])
+    printed = CliRunner().invoke(app, ["env", sdk, *where, "--key-id", CALLER_KEY.secret_id, *options])
     assert printed.exit_code == 0, printed.output
     return printed.output
 

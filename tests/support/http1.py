@@ -78,6 +78,9 @@ async def exchange(
             await _write(writer, (raw, *pieces))
             return await _read_response(reader, head=head)
         finally:
+            if tls is not None:
+                # A goodbye would be waited for, and the loop may end now.
+                writer.transport.abort()
             writer.close()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from urllib.parse import urlsplit
 
-from gateway.cli.snippets.place import SAMPLE_KEY, has_bucket_names
+from gateway.cli.snippets.place import SAMPLE_KEY, goes_by_name
 
 
 def coscmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For coscmd, with a configuration file of its own."""
     parts = urlsplit(endpoint)
-    named = has_bucket_names(endpoint)
+    named = goes_by_name(endpoint)
     way = f"-e {parts.netloc}" if named else f"-r {region}"
     proxy = "" if named else f"export http_proxy={endpoint}\n"
     plain = " --do-not-use-ssl" if parts.scheme == "http" else ""
@@ -26,7 +26,7 @@ def coscmd_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, regi
 def coscli_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For coscli 1.x, with a configuration file of its own."""
     parts = urlsplit(endpoint)
-    named = has_bucket_names(endpoint)
+    named = goes_by_name(endpoint)
     host = parts.netloc if named else f"cos.{region}.myqcloud.com"
     # With its own long connections coscli looks at no proxy.
     proxy, flags = ("", "") if named else (f"export HTTP_PROXY={endpoint}\n", " --disable-long-links")

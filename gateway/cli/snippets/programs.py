@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from urllib.parse import urlsplit
 
-from gateway.cli.snippets.place import SAMPLE_KEY, has_bucket_names
+from gateway.cli.snippets.place import SAMPLE_KEY, goes_by_name
 
 
 def go_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For cos-go-sdk-v5. Its MultiCopy asks for the source under its real name; a loop says what happens."""
     parts = urlsplit(endpoint)
-    named = has_bucket_names(endpoint)
+    named = goes_by_name(endpoint)
     host = f"%s.{parts.netloc}" if named else f"%s.cos.{region}.myqcloud.com"
     transport = "http.DefaultTransport" if named else "&http.Transport{Proxy: http.ProxyURL(gateway)}"
     parse = "" if named else f'gateway, _ := url.Parse("{endpoint}")\n\t'
@@ -125,7 +125,7 @@ def java_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region
 def node_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For cos-nodejs-sdk-v5."""
     parts = urlsplit(endpoint)
-    named = has_bucket_names(endpoint)
+    named = goes_by_name(endpoint)
     way = f'Domain: "{{Bucket}}.{parts.netloc}"' if named else f'Proxy: "{endpoint}"'
     template = """\
         const COS = require("cos-nodejs-sdk-v5");

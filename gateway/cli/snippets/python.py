@@ -11,7 +11,12 @@ from gateway.cli.snippets.place import SAMPLE_KEY, has_bucket_names
 def python_snippet(*, endpoint: str, key_id: str, secret: str, bucket: str, region: str, source: str) -> str:
     """For cos-python-sdk-v5."""
     parts = urlsplit(endpoint)
-    way = f'Endpoint="{parts.netloc}"' if has_bucket_names(endpoint) else f'Proxies={{"http": "{endpoint}"}}'
+    if has_bucket_names(endpoint):
+        way = f'Endpoint="{parts.netloc}"'
+    elif parts.scheme == "https":
+        way = f'IP="{parts.hostname}", Port={parts.port or 443}'
+    else:
+        way = f'Proxies={{"http": "{endpoint}"}}'
     return textwrap.dedent(f"""\
         from qcloud_cos import CosConfig, CosS3Client
 

@@ -52,6 +52,7 @@ PROBLEMS = {
     "unknown-credential": ("gateway.yaml", "ap-shanghai}", "ap-shanghai, credential: other}", "buckets[2].credential"),
     "store-nowhere": ("gateway.yaml", "var/gateway.db", "policies.yaml/gateway.db", "store.path"),
     "audit-nowhere": ("gateway.yaml", "var/audit.jsonl", "policies.yaml/audit.jsonl", "audit.path"),
+    "certificate": ("gateway.yaml", "data:", "tls: {certificate: none.pem, key: none.key}\ndata:", "none.pem"),
     "ca-file": ("gateway.yaml", "data:", "upstream: {ca_file: policies.yaml}\ndata:", "upstream.ca_file"),
 }
 

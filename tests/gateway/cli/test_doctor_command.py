@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from gateway.cli.diagnosis import Diagnosis, State, diagnose
 from gateway.settings import Settings, load_settings
+from tests.support.certificates import DAY, Authority
 from tests.support.client_process import ROOT, clean_environment
 from tests.support.gateway_program import COS_GATEWAY, GatewayProgram
 from tests.support.identity_provider import identity_provider
@@ -194,3 +196,38 @@ def test_the_exit_code_says_whether_there_is_a_problem(
     assert {one["state"] for one in found} <= {"fine", "note", "problem"}
     for hidden in (secret, program.master_key, CALLER_KEY.secret_key):
         assert hidden not in done.stdout + done.stderr
+
+
+# --- the certificate ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "state"),
+    [
+        (-DAY, 30 * DAY, State.FINE),
+        (-DAY, 15 * DAY, State.FINE),
+        (-DAY, 13 * DAY, State.NOTE),
+        (-3 * DAY, -DAY, State.PROBLEM),
+        (DAY, 3 * DAY, State.PROBLEM),
+    ],
+    ids=["good", "more than two weeks", "less than two weeks", "over", "not yet"],
+)
+async def test_the_certificates_time_is_told(
+    emulator_site: Site, tmp_path: Path, starts: timedelta, ends: timedelta, state: State
+) -> None:
+    Authority().server(starts=starts, ends=ends).write(tmp_path / "tls.pem", tmp_path / "tls.key")
+    settings = healthy(f"http://127.0.0.1:{emulator_site.port}", tmp_path)
+    settings["tls"] = {"certificate": str(tmp_path / "tls.pem"), "key": str(tmp_path / "tls.key")}
+    (found,) = [one for one in await looked(settings) if one.check == "tls"]
+    assert (found.state, "CN=localhost" in found.detail) == (state, True)
+    (tmp_path / "tls.key").chmod(0o644)
+    assert ("tls", "tls") in problems(await looked(settings))
+
+
+@pytest.mark.parametrize(("host", "state"), [("127.0.0.1", State.FINE), ("0.0.0.0", State.NOTE)])
+async def test_a_port_for_all_without_a_certificate_is_told(
+    emulator_site: Site, tmp_path: Path, host: str, state: State
+) -> None:
+    settings = healthy(f"http://127.0.0.1:{emulator_site.port}", tmp_path)
+    settings["data"]["host"] = host
+    assert [one.state for one in await looked(settings) if one.check == "tls"] == [state]
