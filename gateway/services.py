@@ -37,7 +37,7 @@ from gateway.registry.buckets import BucketRegistry
 from gateway.relay import Relay
 from gateway.session_services import SessionServices, session_services
 from gateway.settings import Durability, LogFormat, LogLevel, Settings
-from gateway.stores.database import Database
+from gateway.store_services import open_store
 from gateway.telemetry import Telemetry
 from gateway.tls.active import ServerCertificate, certificate_in_use
 from gateway.upstreams.http import HttpUpstream
@@ -119,7 +119,7 @@ async def open_services(settings: Settings, *, notices: bool = True) -> AsyncIte
         audit = JsonLinesAuditLog(settings.audit.path, sync=settings.audit.durability is Durability.DISK)
         stack.push_async_callback(audit.aclose)
         vault = Vault(await open_master_keys(settings))
-        database = await stack.enter_async_context(await Database.open(settings.store.path))
+        database = await stack.enter_async_context(await open_store(settings.store))
         watch = StoreWatch(database)
         keys = KeySnapshot(watch, vault, configured=_configured_keys(settings))
         credentials = credentials_of(settings, watch, vault)

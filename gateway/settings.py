@@ -45,6 +45,7 @@ from gateway.configuration.sources import (
     read_file_layer,
     read_flag_layer,
 )
+from gateway.configuration.store import StoreSettings
 from gateway.configuration.tls import TlsSettings
 from gateway.configuration.types import (
     Account,
@@ -175,13 +176,6 @@ class EmbeddedSettings(Group):
     """Port to listen on; 0 takes any free one."""
     store: Text = IN_MEMORY
     """`memory`, or the folder that holds the objects."""
-
-
-class StoreSettings(Group):
-    """Keys and credentials made on the command line or by the admin API."""
-
-    path: Path = Path("var/gateway.db")
-    """SQLite file, made when missing."""
 
 
 class MasterKeySettings(Group):

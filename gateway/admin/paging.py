@@ -56,9 +56,10 @@ def cursor_of(place: Place) -> str:
 
 
 def page_of(items: Sequence[T], query: PageQuery, place: Callable[[T], Place]) -> tuple[list[T], str | None]:
-    """One page of a list that is held whole and sorted by `place`, and the cursor of the next. Raises Refused."""
+    """One page, in the order of `place`, of a list that is held whole, and the cursor of the next. Raises Refused."""
     after = place_of(query.cursor)
-    rest = [item for item in items if after is None or place(item) > after]
+    # Databases sort texts each in its own way.
+    rest = sorted((item for item in items if after is None or place(item) > after), key=place)
     return rest[: query.limit], next_cursor(rest, query.limit, place)
 
 

@@ -104,30 +104,27 @@ def _master_key(settings: Settings) -> Problems:
 
 def _unopenable(settings: Settings, loaded: set[str]) -> Problems:
     """Secrets that were sealed by a master key that is not here. What is wrong with the store is told elsewhere."""
-    from gateway.cli.store_probe import StoreUnreadable, sealed_secrets
+    from gateway.cli.store_probe import StoreUnreadable, look_into
     from gateway.credentials.master_key_needs import missing_master_keys, needed_master_keys
 
-    if not settings.store.path.exists():
-        return
     with suppress(StoreUnreadable):
-        problem = missing_master_keys(needed_master_keys(sealed_secrets(settings.store.path)), loaded)
+        look = asyncio.run(look_into(settings.store))
+        problem = missing_master_keys(needed_master_keys(look.sealed), loaded) if look is not None else None
         if problem is not None:
             yield f"master_key: {problem}"
 
 
 def _store(settings: Settings) -> Problems:
-    from gateway.cli.store_probe import StoreUnreadable, stored_credentials
+    from gateway.cli.store_probe import StoreUnreadable, look_into
 
-    path = settings.store.path
-    stored: list[tuple[str, str]] = []
-    if path.exists():
-        try:
-            stored = stored_credentials(path)
-        except StoreUnreadable as wrong:
-            yield f"store.path: {wrong}"
-            return
-    elif problem := _cannot_make(path):
+    try:
+        look = asyncio.run(look_into(settings.store))
+    except StoreUnreadable as wrong:
+        yield f"{'store.path' if settings.store.postgresql is None else 'store.postgresql'}: {wrong}"
+        return
+    if look is None and (problem := _cannot_make(settings.store.path)):
         yield f"store.path: {problem}"
+    stored = look.credentials if look is not None else ()
     yield from _credentials(settings, [Named(name, account) for name, account in stored])
 
 

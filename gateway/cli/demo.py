@@ -24,6 +24,7 @@ from gateway.cli.demo_client import DemoClient
 from gateway.cli.demo_steps import GuidedCopy, StepFailed
 from gateway.cli.hosting import EMBEDDED_UIN, hosted, until_stopped
 from gateway.cli.snippets import boto3_snippet, coscmd_snippet, python_snippet
+from gateway.configuration.store import StoreSettings
 from gateway.credentials.access_keys import IssuedKey, IssuedKeys
 from gateway.credentials.master_key import generate_master_key_file, read_master_keys
 from gateway.credentials.upstream_credentials import HeldCredentials
@@ -42,7 +43,6 @@ from gateway.settings import (
     MasterKeySettings,
     PolicySettings,
     Settings,
-    StoreSettings,
 )
 from gateway.stores.database import Database
 from gateway.telemetry import configure_logging

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from cos.address import cos_host
 from cos.values import Region
 from gateway.audit_files import audit_files
-from gateway.cli.store_probe import StoreUnreadable, is_current
+from gateway.cli.store_probe import StoreUnreadable, look_into
 from gateway.configuration.contradictions import is_loopback
 from gateway.credential_services import credentials_of, open_master_keys, renewing
 from gateway.credentials.expiring import NOTICE
@@ -38,6 +38,7 @@ from gateway.ports import BucketRecord, CredentialUnavailable, KeyState, PortErr
 from gateway.services import bucket_records, upstream_settings
 from gateway.sessions.configured import configured_providers
 from gateway.settings import Settings
+from gateway.store_services import open_store
 from gateway.stores.database import Database
 from gateway.stores.errors import RecordExists
 from gateway.stores.upstream_credentials import CredentialState
@@ -148,24 +149,25 @@ def _mode(path: Path, forbidden: int, subject: str) -> Diagnosis:
 
 
 async def _store(settings: Settings, stack: AsyncExitStack) -> AsyncIterator[tuple[Diagnosis, StoreWatch | None]]:
-    path = settings.store.path
-    if not path.exists():
-        yield _mode(path, 0o077, "store"), None
-        return
+    name = str(settings.store.path) if settings.store.postgresql is None else settings.store.postgresql.database
     try:
-        if not is_current(path):
-            detail = "an older release wrote it; the gateway brings it up to date when it starts"
-            yield Diagnosis("store", str(path), State.NOTE, detail), None
+        look = await look_into(settings.store)
+        if look is None:
+            yield _mode(settings.store.path, 0o077, "store"), None
             return
-        database = await stack.enter_async_context(await Database.open(path))
+        if not look.current:
+            detail = "not of this release; the gateway brings it up to date when it starts"
+            yield Diagnosis("store", name, State.NOTE, detail), None
+            return
+        database = await stack.enter_async_context(await open_store(settings.store))
         watch = StoreWatch(database)
         await watch.refresh()
     except (PortError, StoreUnreadable) as error:
-        yield Diagnosis("store", str(path), State.PROBLEM, str(error)), None
+        yield Diagnosis("store", name, State.PROBLEM, str(error)), None
         return
     contents, now = watch.contents, datetime.now(UTC)
     counted = f"{len(contents.access_keys)} keys, {len(contents.upstream_credentials)} credential versions"
-    yield Diagnosis("store", str(path), State.FINE, counted), watch
+    yield Diagnosis("store", name, State.FINE, counted), watch
     for key in contents.access_keys.values():
         if key.state is not KeyState.ACTIVE or key.expires_at is None or key.expires_at > now + NOTICE:
             continue

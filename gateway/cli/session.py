@@ -19,6 +19,7 @@ from gateway.credentials.changes import Author, Terms
 from gateway.credentials.upstream_credentials import HeldCredentials
 from gateway.credentials.vault import Vault
 from gateway.settings import Durability, Settings, load_settings
+from gateway.store_services import open_store
 from gateway.stores.database import Database
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ def local_terms(*, dry_run: bool = False) -> Terms:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Session]:
     vault = Vault(await open_master_keys(settings))
-    async with await Database.open(settings.store.path) as database, aclosing(OccasionalAuditLog(settings)) as audit:
+    async with await open_store(settings.store) as database, aclosing(OccasionalAuditLog(settings)) as audit:
         yield Session(
             settings,
             database,

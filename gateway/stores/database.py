@@ -1,33 +1,25 @@
-"""The embedded store: one SQLite file, opened by the gateway and by its command line at the same time.
+"""The store: a SQLite file of this machine (`gateway.stores.sqlite`) or a database that several share
+(`gateway.stores.postgresql`), used in one way.
 
-Write-ahead logging lets readers go on while one writes; writers take the write lock at the start of their
-transaction, so that two of them queue instead of failing in the middle. Every failure of the database becomes
-StoreUnavailable; statement parameters never appear in errors.
+Every failure of the database becomes StoreUnavailable; statement parameters never appear in errors.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
-from sqlalchemy import event, update
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.ports import StoreUnavailable
+from gateway.stores.engines import Engines
+from gateway.stores.postgresql import PostgresqlPlace, postgresql_engines
 from gateway.stores.schema import migrate, revisions, schema_is_current
-
-BUSY_TIMEOUT_SECONDS = 5.0
-"""How long a writer waits for another process's write to end."""
-
-_FILE_MODE = 0o600
+from gateway.stores.sqlite import BUSY_TIMEOUT_SECONDS, sqlite_engines
 
 
 class Store(Protocol):
@@ -66,35 +58,54 @@ class Database:
     change counter, so that no write can be missed by a running gateway.
     """
 
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
-        self.path = path
-        self._engine = engine
-        self._writer = engine.execution_options(begin_statement="BEGIN IMMEDIATE")
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Self:
-        """Open the store, creating the file (mode 0600) and bringing its schema up when needed.
+        """Open a file, creating it (mode 0600) and bringing its schema up when needed.
 
         Raises StoreUnavailable: no access, not a database, readable by others, or written by a newer release.
         """
-        _prepare_file(path)
-        database = cls(path, _engine(path, busy_timeout_seconds))
+        database = cls(sqlite_engines(path, busy_timeout_seconds))
+        await database.bring_up()
+        return database
+
+    @classmethod
+    async def connect(cls, place: PostgresqlPlace) -> Self:
+        """Open a database, bringing its schema up when needed.
+
+        Raises StoreUnavailable: not reached, not let in, or written by a newer release.
+        """
+        database = cls(postgresql_engines(place))
+        await database.bring_up()
+        return database
+
+    async def bring_up(self) -> None:
+        """Bring the schema to this release's; nothing to do is fine. The store is closed when that fails.
+
+        Raises StoreUnavailable.
+        """
         try:
-            async with database.read() as connection:
+            async with self.read() as connection:
                 current = await connection.run_sync(schema_is_current)
             if not current:
-                # Whoever comes second waits for the write lock, then finds nothing to do.
-                async with database._begin(database._writer) as connection:
+                # Whoever comes second waits for the lock, then finds nothing to do.
+                async with self._begin(self._engines.writers) as connection:
                     await connection.run_sync(migrate)
         except BaseException:
-            await database.aclose()
+            await self.aclose()
             raise
-        return database
+
+    @property
+    def place(self) -> str:
+        """Names the store, for people."""
+        return self._engines.place
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the store. Raises StoreUnavailable."""
-        async with self._begin(self._engine) as connection:
+        async with self._begin(self._engines.readers) as connection:
             yield connection
 
     @asynccontextmanager
@@ -103,14 +114,16 @@ class Database:
 
         Raises StoreUnavailable, also when the write lock is not free in time.
         """
-        async with self._begin(self._writer) as connection:
+        async with self._begin(self._engines.writers) as connection:
             await connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
             yield connection
 
     @asynccontextmanager
     async def measure(self) -> AsyncIterator[AsyncConnection]:
         """As `write`, for what is only measured: no running gateway reads its store anew because of it."""
-        async with self._begin(self._writer) as connection:
+        async with self._begin(self._engines.writers) as connection:
+            # Writers queue here as they do to raise the counter; SQLite has made them queue before.
+            await connection.execute(select(revisions.c.revision).with_for_update())
             yield connection
 
     @asynccontextmanager
@@ -124,7 +137,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._engine.dispose()
+        await self._engines.readers.dispose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,71 +149,17 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        with _store_errors(self.path):
+        with _store_errors(self._engines):
             async with engine.begin() as connection:
                 yield connection
 
 
 @contextmanager
-def _store_errors(path: Path) -> Iterator[None]:
+def _store_errors(engines: Engines) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
-        # The driver's words ("database is locked") without the statement.
-        cause = getattr(error, "orig", None) or type(error).__name__
-        raise StoreUnavailable(f"The store at {path} cannot be used: {cause}.") from error
+    except engines.errors as error:
+        raise StoreUnavailable(f"The store at {engines.place} cannot be used: {engines.cause(error)}.") from error
     except (ValueError, TypeError) as error:
         # What was written by hand: a state nobody knows, a text where a number belongs.
-        raise StoreUnavailable(f"The store at {path} holds a record that cannot be read: {error}.") from error
-
-
-def _engine(path: Path, busy_timeout_seconds: float) -> AsyncEngine:
-    # At level DEBUG the driver logs every statement with its parameters.
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        # None: the driver begins no transaction of its own, `_begin_transaction` does.
-        connect_args={"isolation_level": None, "timeout": busy_timeout_seconds},
-        hide_parameters=True,
-    )
-    event.listen(engine.sync_engine, "connect", _configure_connection)
-    event.listen(engine.sync_engine, "begin", _begin_transaction)
-    return engine
-
-
-def _configure_connection(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # An acknowledged key survives a power cut: keys are written rarely, so the wait does not matter.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        # A deleted key's sealed secret is overwritten in the file.
-        cursor.execute("PRAGMA secure_delete = ON")
-    finally:
-        cursor.close()
-
-
-def _begin_transaction(connection: Any) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
-
-
-def _prepare_file(path: Path) -> None:
-    """Create the file with its mode before SQLite does with the process's; refuse one that others can read."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, _FILE_MODE)
-        try:
-            status = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise StoreUnavailable(f"The store at {path} cannot be opened: {error.strerror}.") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreUnavailable(f"Expected the store at {path} to be a regular file.")
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o077:
-        raise StoreUnavailable(
-            f"Expected the store at {path} to be accessible by its owner only (mode 0600), got {mode:04o}; "
-            "run chmod 600 on it."
-        )
+        raise StoreUnavailable(f"The store at {engines.place} holds a record that cannot be read: {error}.") from error

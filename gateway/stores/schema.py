@@ -31,6 +31,9 @@ from gateway.ports import StoreUnavailable
 SCHEMA_REVISION = "0004"
 """The newest migration; a test compares it with the migrations themselves."""
 
+_MIGRATION_LOCK = 0x434F5347
+"""Known to every gateway: "COSG"."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 metadata = MetaData()
@@ -131,6 +134,9 @@ def migrate(connection: Connection) -> None:
 
     Raises StoreUnavailable when a newer release wrote the database.
     """
+    if connection.dialect.name == "postgresql":
+        # Of several gateways that start at once one migrates; SQLite's write lock is held already.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     if schema_is_current(connection):
         return
     # Alembic costs a third of a second to import, and almost no start needs it.

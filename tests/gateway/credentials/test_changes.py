@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +233,7 @@ async def test_a_token_is_found_until_it_expires_and_stored_as_a_hash_only(datab
     assert await tokens.find(token) is not None
     now[0] += timedelta(seconds=1)
     assert await tokens.find(token) is None
-    for path in database.path.parent.glob(f"{database.path.name}*"):
+    file = Path(database.place)
+    for path in file.parent.glob(f"{file.name}*"):
         assert token[20:].encode() not in path.read_bytes()
     assert token[20:] not in repr(issued)

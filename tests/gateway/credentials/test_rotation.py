@@ -178,7 +178,7 @@ async def test_of_two_rotations_at_once_one_wins_and_the_other_leaves_nothing(
     # Slow enough that each has staged its pair before the other switches.
     emulator.emulator.faults.add(FaultRule(Delay(0.5), operation="GetBucket"))
     # Two gateways: a connection of its own to the same file for each.
-    async with await Database.open(database.path) as second:
+    async with await Database.open(Path(database.place)) as second:
         other = Administration(second, vault, RecordingAudit())
         async with (
             rotation_at(emulator.url, database, vault, administration, BUCKET) as first_rotation,
