@@ -21,6 +21,7 @@ from cos.xml import element
 from emulator.acl import asked_acl
 from emulator.archives import refuse_archived
 from emulator.dates import copy_date, part_copy_date
+from emulator.encryption import check_customer_key
 from emulator.exchange import Exchange, Response, quoted
 from emulator.metadata import encryption_headers, merge_copied, read_metadata
 from emulator.multipart import find_upload
@@ -68,7 +69,7 @@ async def upload_part_copy(exchange: Exchange) -> Response:
         raise TypeError(f"expected an UploadPartCopy, got {type(call).__name__}")
 
     def prepare(tables: Tables) -> _Source:
-        find_upload(exchange, tables)
+        check_customer_key(exchange.request, find_upload(exchange, tables).metadata)
         return _find_source(exchange, tables, call.source, call.conditions)
 
     source = await exchange.store.transact(prepare)
@@ -175,6 +176,7 @@ def _find_source(exchange: Exchange, tables: Tables, asked: CopySource, conditio
     modified = datetime.fromtimestamp(version.modified, UTC)
     if not conditions.hold(etag=version.content.etag, last_modified=modified):
         raise COSError("PreconditionFailed")
+    check_customer_key(exchange.request, version.metadata, source=True)
     if tables.documents.get(bucket.name, version.key, version.version_id, "restore") is None:
         refuse_archived(version)
     tagging = tables.documents.get(bucket.name, version.key, version.version_id, "tagging")

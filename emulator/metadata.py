@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cos.errors import COSError
 from cos.request import Request
+from emulator.encryption import ALGORITHM, read_encryption
 from emulator.exchange import Exchange, quoted
 from emulator.store.model import Content, Metadata, ObjectVersion, Versioning
 
@@ -37,10 +38,12 @@ def read_metadata(request: Request) -> Metadata:
             headers.append((name.removeprefix(request.dialect), value))
         elif name in _STANDARD_HEADERS and value:
             headers.append((name, "" if name == "content-encoding" and value == "aws-chunked" else value))
+    encryption, customer_key_md5 = read_encryption(request)
     return Metadata(
         headers=tuple((name, value) for name, value in headers if value),
         storage_class=_read_storage_class(request),
-        encryption=_read_encryption(request),
+        encryption=encryption,
+        customer_key_md5=customer_key_md5,
     )
 
 
@@ -50,6 +53,7 @@ def merge_copied(source: Metadata, asked: Metadata, *, replaced: bool, storage_c
         headers=asked.headers if replaced else source.headers,
         storage_class=asked.storage_class if storage_class_given else source.storage_class,
         encryption=asked.encryption,
+        customer_key_md5=asked.customer_key_md5,
     )
 
 
@@ -84,7 +88,12 @@ def entity_headers(
 
 
 def encryption_headers(exchange: Exchange, metadata: Metadata) -> list[tuple[str, str]]:
-    """`x-cos-server-side-encryption: AES256` for what COS encrypts with its own keys."""
+    """`x-cos-server-side-encryption: AES256` for COS's own keys; algorithm and MD5 of a customer's key."""
+    if metadata.customer_key_md5:
+        return [
+            (exchange.named("server-side-encryption-customer-algorithm"), ALGORITHM),
+            (exchange.named("server-side-encryption-customer-key-md5"), metadata.customer_key_md5),
+        ]
     return [(exchange.named("server-side-encryption"), metadata.encryption)] if metadata.encryption else []
 
 
@@ -96,12 +105,3 @@ def _read_storage_class(request: Request) -> str:
     if storage_class not in _STORAGE_CLASSES:
         raise COSError("InvalidArgument", f"Expected a storage class of COS, got {storage_class[:40]!r}.")
     return storage_class
-
-
-def _read_encryption(request: Request) -> str:
-    if request.control("server-side-encryption-customer-algorithm"):
-        raise COSError("SSEContentNotSupported", "Expected no customer key: the emulator encrypts nothing.")
-    encryption = (request.control("server-side-encryption") or b"").decode("latin-1")
-    if encryption not in ("", "AES256"):
-        raise COSError("SSEContentNotSupported", f"Expected server-side encryption AES256, got {encryption[:40]!r}.")
-    return encryption

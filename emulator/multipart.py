@@ -10,6 +10,7 @@ from cos.errors import COSError
 from cos.values import parse_part_number, parse_upload_id
 from cos.xml import Element, element
 from emulator.dates import listing_date
+from emulator.encryption import check_customer_key
 from emulator.exchange import Exchange, Response, quoted
 from emulator.identifiers import new_upload_id
 from emulator.metadata import encryption_headers, read_metadata
@@ -47,7 +48,8 @@ async def initiate_multipart_upload(exchange: Exchange) -> Response:
 async def upload_part(exchange: Exchange) -> Response:
     """Store the body as one part; the same number again replaces it."""
     number = parse_part_number(exchange.parameter("partNumber"))
-    await exchange.store.transact(lambda tables: find_upload(exchange, tables))
+    found = await exchange.store.transact(lambda tables: find_upload(exchange, tables))
+    check_customer_key(exchange.request, found.metadata)
     record = await exchange.body.into_blob(exchange.store)
 
     def work(tables: Tables) -> Upload:

@@ -16,6 +16,7 @@ from cos.values import parse_part_number
 from emulator.acl import asked_acl
 from emulator.archives import refuse_archived
 from emulator.dates import http_date
+from emulator.encryption import check_customer_key
 from emulator.exchange import Exchange, Refusal, Response
 from emulator.metadata import entity_headers, object_headers, read_metadata
 from emulator.preconditions import check_replaced
@@ -94,6 +95,7 @@ async def get_object(exchange: Exchange) -> Response:
     extents: tuple[Extent, ...] = content.extents
     # From here the blobs must be released, whatever happens.
     try:
+        check_customer_key(exchange.request, found.version.metadata)
         refused = _check_conditions(exchange, found)
         if refused is not None:
             exchange.store.release(content.extents)
@@ -125,6 +127,7 @@ async def head_object(exchange: Exchange) -> Response:
     """What GET would answer, without the bytes."""
     found = await exchange.store.transact(lambda tables: _find(exchange, tables))
     exchange.store.release(found.content.extents)
+    check_customer_key(exchange.request, found.version.metadata)
     refused = _check_conditions(exchange, found)
     if refused is not None:
         return refused

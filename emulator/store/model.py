@@ -57,12 +57,14 @@ class Metadata:
     """What a client said about an object.
 
     `headers` are lower-case names with values as received (latin-1 decoded bytes); user metadata is named
-    `meta-<name>`, without the dialect's prefix. `encryption` is `AES256` or empty.
+    `meta-<name>`, without the dialect's prefix. `encryption` is `AES256` or empty, `customer_key_md5` the MD5 (base64)
+    of the customer's key or empty.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
     storage_class: str = "STANDARD"
     encryption: str = ""
+    customer_key_md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)

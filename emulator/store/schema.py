@@ -107,9 +107,16 @@ def content_from_text(text: str) -> Content:
 
 
 def metadata_to_text(metadata: Metadata) -> str:
-    return json.dumps([metadata.headers, metadata.storage_class, metadata.encryption], separators=(",", ":"))
+    fields = [metadata.headers, metadata.storage_class, metadata.encryption, metadata.customer_key_md5]
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def metadata_from_text(text: str) -> Metadata:
-    headers, storage_class, encryption = json.loads(text)
-    return Metadata(tuple((name, value) for name, value in headers), storage_class, encryption)
+    # Stores of earlier releases do not know of customers' keys.
+    headers, storage_class, encryption, *customer = json.loads(text)
+    return Metadata(
+        headers=tuple((name, value) for name, value in headers),
+        storage_class=storage_class,
+        encryption=encryption,
+        customer_key_md5=customer[0] if customer else "",
+    )
