@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.decision import Decision, Effect, Mode, Verdict
+from policies.decision import Decision, Effect, Mode, Verdict, Violation
 from policies.loading import load_policies
 from policies.request import AccessRequest
 from policies.statement import Statement
@@ -336,7 +336,39 @@ def test_a_pair_without_a_source_to_judge_never_matches() -> None:
     (statement,) = load(document(pair())).statements
     judgement = statement.judge(plain("cos:UploadPartCopy", end(MEDIA)))
     assert judgement is not None
-    assert [violation.rule for violation in judgement.violations] == ["source"]
+    assert judgement.violations == (Violation("source", "the copy names no source"),)
+    assert (judgement.unknowns, judgement.passed, judgement.unselected) == ((), 0, True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "violations", "unknowns", "passed", "unselected"),
+    [
+        (copy(source=end(MEDIA)), ["source.bucket"], [], 0, True),
+        (copy(source=end(RAW, "x")), ["source.key"], [], 1, True),
+        (copy(source=end(RAW, region="ap-seoul")), ["source.region"], [], 2, True),
+        (copy(destination=end(RAW)), ["destination.bucket"], [], 4, True),
+        (copy(destination=end(MEDIA, "b")), ["destination.key"], [], 5, True),
+        (copy(part=3), ["part_number.max"], ["source_size"], 8, False),
+        (copy(part=3, size=9), ["part_number.max", "source_size.min"], [], 8, False),
+        (copy(size=9), ["source_size.min"], [], 9, False),
+        (copy(), [], ["source_size"], 9, False),
+        (copy(source=end(RAW, region=None)), [], ["source.region", "source_size"], 9, False),
+        (copy(source=end(RAW, region=None), part=3), ["part_number.max"], ["source.region", "source_size"], 8, False),
+        (copy(source=end(RAW, region=None), destination=end(RAW)), ["destination.bucket"], [], 4, True),
+    ],
+)
+def test_a_judgement_counts_what_passed_before_the_first_failure(
+    request_: AccessRequest, violations: list[str], unknowns: list[str], passed: int, unselected: bool
+) -> None:
+    source = f"{{bucket: {RAW}, key: 'incoming/*', region: ap-guangzhou}}"
+    destination = f"{{bucket: {MEDIA}, key: [a, c]}}"
+    when = "{part_number: {max: 2}, source_size: {min: 10}}"
+    (statement,) = load(document(pair(source=source, destination=destination, when=when))).statements
+    judgement = statement.judge(request_)
+    assert judgement is not None
+    assert [violation.rule for violation in judgement.violations] == violations
+    assert [unknown.violation.rule for unknown in judgement.unknowns] == unknowns
+    assert (judgement.passed, judgement.unselected) == (passed, unselected)
 
 
 def test_a_denial_without_violations_still_gives_a_reason() -> None:

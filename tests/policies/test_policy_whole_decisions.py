@@ -298,6 +298,7 @@ ENDS = [
     (READ, "bucket: [x-*, y-1250000000]", f"bucket: {RAW} asked, expected x-* or y-1250000000"),
     (SERVICE, "bucket: 'r*'", "bucket: this operation is on no bucket, expected r*"),
     (READ, "bucket: '*', key: [b, c, d, e]", "key: 'a' asked, expected b or c or d or e"),
+    (READ, "bucket: '*', key: [b, c, d, e, f]", "key: 'a' asked, expected b or c or d or e or 1 more"),
     (READ, "bucket: '*', key: [b, c, d, e, f, g]", "key: 'a' asked, expected b or c or d or e or 2 more"),
     (BUCKET, "bucket: '*', key: b", "key: this operation is on no object, expected b"),
     (KEY_OF_80, "bucket: '*', key: b", f"key: '{'k' * 80}' asked, expected b"),
