@@ -2,7 +2,7 @@
 
 The handshake has proved that the certificate is good and that the client has its key; here it is read, once per
 connection, and compared. A principal comes from the operator's own table, never from a certificate's text by
-itself. Decision: docs/adr/0015-certificates-bind-keys.md.
+itself. Decision: docs/adr/0018-certificates-bind-keys.md.
 """
 
 from __future__ import annotations

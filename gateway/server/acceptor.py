@@ -5,7 +5,7 @@ and a peer may take a minute for it. Here a connection is counted when it is acc
 finish its handshake by one deadline, and costs nothing but its socket until it speaks. Which certificate it is
 greeted with is decided then, so that a new one needs no new listener.
 
-Source: threat model C14, C15, C21. Decision: docs/adr/0016-tls-of-our-own-accepting.md.
+Source: threat model C14, C15, C21. Decision: docs/adr/0019-counted-before-the-handshake.md.
 """
 
 from __future__ import annotations
