@@ -7,14 +7,16 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cos.values import Bucket
-from emulator.server import RunningEmulator
-from emulator.server import running as emulator_running
-from emulator.settings import Account, BucketSpec, Credential, EmulatorSettings, SeedObject
-from emulator.store import DiskStore, MemoryStore
 from gateway.app import Gateway, running
 from gateway.settings import IN_MEMORY, Settings
+
+if TYPE_CHECKING:
+    # Imported when there is an embedded COS: a gateway without one has no memory for it to spare.
+    from emulator.server import RunningEmulator
+    from emulator.settings import Account, SeedObject
 
 EMBEDDED_UIN = "100000000001"
 """The owner that listings of the embedded COS show; made up, like everything in it."""
@@ -36,6 +38,10 @@ async def hosted(
         async with running(settings) as gateway:
             yield gateway, None
         return
+    from emulator.server import running as emulator_running
+    from emulator.settings import BucketSpec, EmulatorSettings
+    from emulator.store import DiskStore, MemoryStore
+
     embedded = EmulatorSettings(
         accounts=tuple(accounts) or configured_accounts(settings),
         buckets=tuple(
@@ -52,6 +58,8 @@ async def hosted(
 
 def configured_accounts(settings: Settings) -> tuple[Account, ...]:
     """One account per APPID of the registry, with the credentials that the configuration declares for it."""
+    from emulator.settings import Account, Credential
+
     return tuple(
         Account(
             appid=appid,
