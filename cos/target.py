@@ -27,6 +27,7 @@ _OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marke
 """Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _PLAIN_IN_PATHS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/"
+_MAY_HOLD_LINES = re.compile(rb"%0|[\r\n]")
 _VISIBLE = re.compile(rb"[!-\"$-~]*")
 """Visible ASCII without `#`."""
 
@@ -117,7 +118,7 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
     if raw.startswith(b"=") or b"&=" in raw:
         raise COSError("InvalidURI", "Expected every query parameter to have a name.")
     # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
-    if b"%0" in raw and any(
+    if _MAY_HOLD_LINES.search(raw) and any(
         _has_lines(name) or (_has_lines(value) and name not in _OF_KEYS) for name, value in parameters
     ):
         raise COSError("InvalidURI", "Expected query parameters without CR or LF.")

@@ -32,7 +32,8 @@ READ_FILMS = {
     "actions": ["cos:GetObject", "cos:PutObject"],
     "resource": {"bucket": EXAMPLE.name, "key": "films/*"},
 }
-BOTH = pytest.mark.parametrize("scheme", list(Scheme), ids=str)
+SCHEMES = (Scheme.Q_SIGN, Scheme.SIGV4)
+BOTH = pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 
 
 @BOTH
@@ -109,7 +110,7 @@ async def test_the_token_may_be_sent_unsigned_as_node_and_java_do(session_site: 
 async def test_the_token_may_stand_in_the_url(session_site: SessionSite) -> None:
     key = await session_site.session()
     await session_site.client.send("PUT", EXAMPLE.host, "/films/e", body=b"film")
-    for scheme in Scheme:
+    for scheme in SCHEMES:
         request = UpstreamRequest("GET", EXAMPLE.host, b"/films/e", (), b"/films/e", ())
         url = presign(
             request,
@@ -351,7 +352,7 @@ async def test_an_expired_session_is_told_so(session_site: SessionSite) -> None:
     )
     old = await desk.issue_for_key(parent, Asked())
     key = Key(old.id, old.secret.reveal(), old.token.reveal())
-    for scheme in Scheme:
+    for scheme in SCHEMES:
         assert_error(await session_site.holder(key, scheme).send("GET", EXAMPLE.host, "/films/a"), 400, "ExpiredToken")
     wrong = session_site.holder(replace(key, secret_key="wrong"))
     assert_error(await wrong.send("GET", EXAMPLE.host, "/films/a"), 403, "SignatureDoesNotMatch")
