@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
 from typer.testing import CliRunner
 
 from gateway.cli.env import PLACEHOLDER
@@ -21,12 +22,12 @@ from gateway.cli.snippets import SNIPPETS
 from gateway.cli.snippets.trust import BY_NAME, CA_VARIABLES, SHELLS
 from tests.clients.abilities import EXTRA_PYTHON
 from tests.clients.test_snippets import CONTENT, MODULES, NEEDS, RUN, snippet
-from tests.support.certificates import Authority, client_context
+from tests.support.certificates import LOCAL, Authority, client_context
 from tests.support.client import Client
 from tests.support.client_process import clean_environment
 from tests.support.gateway_program import GatewayProgram
 from tests.support.gateway_server import ALLOW_EVERYTHING
-from tests.support.names import CALLER_KEY, EXAMPLE, SERVER_KEY, SOURCE
+from tests.support.names import CALLER_KEY, EXAMPLE, GATEWAY_DOMAIN, SERVER_KEY, SOURCE
 from tests.support.site import Site
 from tests.support.watch import Watch
 
@@ -66,12 +67,13 @@ class Secured:
 def secured(emulator_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("secured")
     authority = Authority()
-    authority.server().write(folder / "tls.pem", folder / "tls.key")
+    names = (*LOCAL, x509.DNSName(GATEWAY_DOMAIN), x509.DNSName(f"*.{GATEWAY_DOMAIN}"))
+    authority.issue(*names, common_names=("gateway",)).write(folder / "tls.pem", folder / "tls.key")
     (folder / "ca.pem").write_bytes(authority.pem)
     program = GatewayProgram(folder, f"http://127.0.0.1:{emulator_site.port}", ALLOW_EVERYTHING)
     settings = yaml.safe_load(program.configuration.read_text("utf-8"))
     settings["tls"] = {"certificate": str(folder / "tls.pem"), "key": str(folder / "tls.key")}
-    settings["data"]["domains"] = ["127.0.0.1", "localhost"]
+    settings["data"]["domains"] = ["127.0.0.1", "localhost", GATEWAY_DOMAIN]
     program.configuration.write_text(yaml.safe_dump(settings), "utf-8")
     program.start()
     try:
@@ -119,6 +121,29 @@ def test_curl_reads_an_unsigned_refusal(secured: Secured, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("403")
     assert "<Code>AccessDenied</Code>" in done.stdout
+
+
+BY_NAME_IN_DNS = f"""
+import socket
+look_up = socket.getaddrinfo
+def getaddrinfo(host, *others, **named):
+    return look_up("127.0.0.1" if str(host).endswith("{GATEWAY_DOMAIN}") else host, *others, **named)
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+def test_a_cos_client_goes_by_the_gateways_name(secured: Secured, emulator_site: Site, tmp_path: Path) -> None:
+    """The names stand in for DNS; what is asked of them, and the certificate for `*.<domain>`, are real."""
+    asyncio.run(secured.ask("PUT", SOURCE.host, "/incoming/film.mov", CONTENT))
+    asyncio.run(secured.ask("DELETE", EXAMPLE.host, "/films/film.mov"))
+    upstream = Watch(emulator_site)
+    text = snippet("python", f"https://{GATEWAY_DOMAIN}:{secured.program.port}", "--ca", str(secured.ca))
+    assert "Endpoint=" in text
+    text = BY_NAME_IN_DNS + text.replace(PLACEHOLDER, CALLER_KEY.secret_key)
+    done = secured.run([sys.executable, "-c", text], tmp_path, REQUESTS_CA_BUNDLE=str(secured.ca))
+    assert done.returncode == 0, done.stderr
+    assert asyncio.run(secured.ask("GET", EXAMPLE.host, "/films/film.mov")) == CONTENT
+    assert {entry.access_key_id for entry in upstream.new()} == {SERVER_KEY.secret_id}
 
 
 TUNNELLING = f"""
