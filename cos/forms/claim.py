@@ -23,6 +23,7 @@ from cos.signing.q_sign_claim import ACCESS_KEY_ID, read_window
 from cos.signing.sigv2_claim import NOT_SUPPORTED, check_credential
 from cos.signing.sigv4_claim import MAX_EXPIRES_SECONDS, read_credential, read_moment
 
+_S3_KEY_IDS = ("x-amz-credential", "awsaccesskeyid")
 _SIGNATURE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
@@ -42,6 +43,9 @@ def read_form_claim(form: Form, *, accepts_sigv2: bool = False) -> FormClaim:
     """
     encoded = form.text("policy")
     signatures = [name for name in ("q-signature", "x-amz-signature", "signature") if form.text(name) is not None]
+    if encoded is not None and not signatures and any(form.text(name) for name in _S3_KEY_IDS):
+        # S3's answer; COS's is a plain refusal.
+        raise COSError("InvalidArgument", "Expected a field that holds the signature, before the file.")
     if encoded is None or len(signatures) != 1:
         raise COSError("AccessDenied", "Expected a form with a policy and one signature.")
     try:

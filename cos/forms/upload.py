@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from cos.address import Address, Level
+from cos.documents import MAX_DOCUMENT_BYTES
 from cos.errors import COSError
 from cos.forms.claim import FormClaim
 from cos.forms.form import Form
@@ -21,8 +22,9 @@ from cos.forms.policy import FormPolicy, check_form_policy, parse_form_policy
 from cos.headers import Headers
 from cos.request import Dialect, Request
 from cos.signing.claim import Scheme
-from cos.target import Target, parse_target, render_path
+from cos.target import Parameter, Target, parse_target, render_path, render_query
 from cos.values import parse_object_key
+from cos.xml import parse_xml
 
 DEFAULT_STATUS = 204
 _STATUSES = {"200": 200, "201": 201, "204": 204}
@@ -69,7 +71,7 @@ def read_form_upload(
     if not raw_key:
         raise COSError("InvalidArgument", "Expected a field named key.")
     key = fields["key"] = raw_key.replace("${filename}", form.file_name)
-    _check_signature_fields(policy, fields)
+    _check_signature_fields(policy, fields, form_claim.claim.scheme)
     check_form_policy(policy, {**fields, "bucket": address.bucket or ""}, now=now)
     target = _target(key)
     return FormUpload(
@@ -93,8 +95,13 @@ def _target(key: str) -> Target:
     return parse_target(render_path(b"/" + key.encode("utf-8")))
 
 
-def _check_signature_fields(policy: FormPolicy, fields: dict[str, str]) -> None:
-    """A COS policy names the key time `q-sign-time`; the field it is about is called `q-key-time`."""
+def _check_signature_fields(policy: FormPolicy, fields: dict[str, str], scheme: Scheme) -> None:
+    """A COS policy names the key time `q-sign-time`; the field it is about is called `q-key-time`.
+
+    An S3 policy names its bucket, or it would be good for every other.
+    """
+    if scheme is not Scheme.Q_SIGN and all(condition.field != "bucket" for condition in policy.conditions):
+        raise COSError("AccessDenied", "Invalid according to Policy: expected a condition on the bucket.")
     if "q-key-time" in fields:
         fields["q-sign-time"] = fields.pop("q-key-time")
         named = {condition.field for condition in policy.conditions}
@@ -109,6 +116,8 @@ def _headers(fields: dict[str, str]) -> list[tuple[bytes, bytes]]:
             continue
         if name == "acl":
             header = "x-cos-acl"
+        elif name == "tagging":
+            header, value = "x-cos-tagging", _read_tags(value)
         elif name.startswith(("x-cos-", "x-amz-")):
             header = "x-cos-" + name[6:]
         elif name in _ENTITY_FIELDS:
@@ -119,6 +128,16 @@ def _headers(fields: dict[str, str]) -> list[tuple[bytes, bytes]]:
             raise COSError("InvalidArgument", f"Expected the field {name[:60]!r} to be one line of text.")
         headers.append((header.encode("ascii"), value.encode("utf-8")))
     return headers
+
+
+def _read_tags(document: str) -> str:
+    """S3's field holds a Tagging document, the header it becomes `key=value&…`. Raises COSError(MalformedXML, ...)."""
+    root = parse_xml(document.encode("utf-8"), max_bytes=MAX_DOCUMENT_BYTES)
+    found = root.first("TagSet")
+    if root.tag != "Tagging" or found is None:
+        raise COSError("MalformedXML", "Expected the field 'tagging' to hold a Tagging document.")
+    tags = tuple(Parameter(tag.text_of("Key"), tag.text_of("Value")) for tag in found.all("Tag"))
+    return render_query(tags).decode("ascii")
 
 
 def _read_redirect(fields: dict[str, str]) -> str | None:

@@ -76,11 +76,11 @@ def read_query_claim(request: Request, address: Address) -> Claim:
 
 
 def check_credential(access_key_id: str, signature: str) -> None:
-    """The two fields that every carrier has. Raises COSError(InvalidArgument)."""
+    """The two fields that every carrier has. Raises COSError(InvalidArgument, SignatureDoesNotMatch)."""
     if ACCESS_KEY_ID.fullmatch(access_key_id) is None:
         raise malformed("an access key id of 1 to 128 letters, digits, '.', '_' or '-'")
     if _SIGNATURE.fullmatch(signature) is None:
-        raise malformed("a signature of 28 characters of base64")
+        raise COSError("SignatureDoesNotMatch")
 
 
 def malformed(expected: str) -> COSError:

@@ -79,7 +79,7 @@ def read_query_claim(request: Request) -> Claim:
     start = read_moment(moment)
     expires = _required(given, "X-Amz-Expires")
     if _EXPIRES.fullmatch(expires) is None or not 1 <= int(expires) <= MAX_EXPIRES_SECONDS:
-        raise _malformed(f"X-Amz-Expires to be 1 to {MAX_EXPIRES_SECONDS} seconds")
+        raise COSError("AccessDenied", f"Expected X-Amz-Expires to be 1 to {MAX_EXPIRES_SECONDS} seconds.")
     token = request.headers.text(TOKEN_HEADER)
     if "X-Amz-Security-Token" in given:
         if token is not None:

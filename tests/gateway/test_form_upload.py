@@ -150,7 +150,6 @@ REFUSED: dict[str, tuple[Any, int, str]] = {
     "another key": (lambda kind, key: [("key", key + "x"), *signed(kind, key)[1:]], 403, "AccessDenied"),
     "a field nobody signed": (lambda kind, key: [("acl", "public-read"), *signed(kind, key)], 403, "AccessDenied"),
     "no key": (lambda kind, key: signed(kind, key)[1:], 400, "InvalidArgument"),
-    "no signature": (lambda kind, key: signed(kind, key)[:-1], 403, "AccessDenied"),
     "both signatures": (
         lambda kind, key: [("q-signature", "0" * 40), ("x-amz-signature", "0" * 64), *signed(kind, key)[:-1]],
         403,
@@ -192,6 +191,41 @@ async def test_a_form_that_is_not_allowed_stores_nothing(gateway_site: Site, kin
     upstream = Watch(gateway_site)
     assert_error(await post(gateway_site, make(kind, key), b"x"), status, code)
     assert upstream.new() == []
+
+
+async def test_a_form_without_its_signature_is_refused_as_the_dialect_does(gateway_site: Site, kind: str) -> None:
+    upstream = Watch(gateway_site)
+    answer = await post(gateway_site, signed(kind, fresh_key())[:-1], b"x")
+    assert_error(answer, *((403, "AccessDenied") if kind == "cos" else (400, "InvalidArgument")))
+    assert upstream.new() == []
+
+
+async def test_an_s3_policy_names_its_bucket(gateway_site: Site, kind: str) -> None:
+    key = fresh_key("up/form")
+    make = cos_fields if kind == "cos" else s3_fields
+    fields = [("key", key), *make(CALLER_KEY, [["starts-with", "$key", "up/"]])]
+    answer = await post(gateway_site, fields, b"x")
+    if kind == "cos":
+        assert answer.status == 204
+    else:
+        assert_error(answer, 403, "AccessDenied")
+        assert (await gateway_site.head(EXAMPLE, key)).status == 404
+
+
+TAGS = "<Tagging><TagSet><Tag><Key>a b</Key><Value>1&amp;2</Value></Tag></TagSet></Tagging>"
+
+
+@pytest.mark.parametrize(("document", "status"), [(TAGS, 204), ("a=1", 400), ("<TagSet/>", 400)])
+async def test_tags_of_an_s3_form_are_a_document(gateway_site: Site, document: str, status: int) -> None:
+    key = fresh_key("up/form")
+    conditions = [{"bucket": EXAMPLE.name}, ["starts-with", "$key", "up/"], ["starts-with", "$tagging", ""]]
+    fields = [("key", key), ("tagging", document), *s3_fields(CALLER_KEY, conditions)]
+    assert (await post(gateway_site, fields, b"x")).status == status
+    if status == 204:
+        tags = (await gateway_site.call("GET", EXAMPLE, key, {"tagging": ""})).xml().iter("Tag")
+        assert [(tag.findtext("Key"), tag.findtext("Value")) for tag in tags] == [("a b", "1&2")]
+    else:
+        assert (await gateway_site.head(EXAMPLE, key)).status == 404
 
 
 async def test_a_field_behind_the_file_is_refused_and_nothing_stored(gateway_site: Site, kind: str) -> None:

@@ -295,6 +295,8 @@ def test_a_malformed_sigv4_header_is_refused(date: bytes | None, payload: bytes 
 
 _MALFORMED_SIGV4_QUERY = {name: sigv4_query(**{name.removeprefix("X-Amz-"): None}) for name in SIGV4_QUERY} | {
     "algorithm": sigv4_query(Algorithm="AWS4-HMAC-SHA1"),
+}
+_NEVER_GOOD = {
     "expires 0": sigv4_query(Expires="0"),
     "expires beyond a week": sigv4_query(Expires="604801"),
     "expires negative": sigv4_query(Expires="-1"),
@@ -305,6 +307,11 @@ _MALFORMED_SIGV4_QUERY = {name: sigv4_query(**{name.removeprefix("X-Amz-"): None
 @pytest.mark.parametrize("target", _MALFORMED_SIGV4_QUERY.values(), ids=_MALFORMED_SIGV4_QUERY.keys())
 def test_a_malformed_sigv4_url_is_refused(target: str) -> None:
     assert refusal(request(target)) == "InvalidArgument"
+
+
+@pytest.mark.parametrize("target", _NEVER_GOOD.values(), ids=_NEVER_GOOD.keys())
+def test_a_sigv4_url_that_is_good_at_no_time_is_refused(target: str) -> None:
+    assert refusal(request(target)) == "AccessDenied"
 
 
 def test_a_week_is_the_longest_expiry() -> None:
