@@ -15,8 +15,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from benchmarks import copies
 from benchmarks.processes import Program, free_port
 from dev import installer
@@ -157,7 +155,8 @@ def start_gateway(
         held = settings.get(section)
         settings[section] = {**held, **values} if isinstance(held, dict) and isinstance(values, dict) else values
     configuration = place / "gateway.yaml"
-    configuration.write_text(yaml.safe_dump(json.loads(json.dumps(settings))))
+    # JSON is YAML, and written in a fraction of the time where there are 100,000 of something.
+    configuration.write_text(json.dumps(settings))
     program = Program(
         [sys.executable, "-c", "from gateway.cli.main import main; main()", "serve", "--config", str(configuration)],
         core=core,
