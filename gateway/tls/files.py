@@ -116,7 +116,8 @@ def _ask_clients(context: ssl.SSLContext, settings: TlsSettings) -> tuple[bytes,
     authorities = _read("client_ca", settings.client_ca)
     _read_certificates("client_ca", settings.client_ca, authorities)
     context.verify_mode = _VERIFY[settings.client_certificates]
-    # A resumed connection would prove nothing anew: not that its certificate is still good.
+    # A resumed connection proves its certificate no more. TLS 1.2 may still resume from the context's memory, which
+    # ends when other files are read.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry
 
 from gateway.configuration.tls import ClientCertificates, TlsSettings
+from gateway.exchange import Exchange
 from gateway.server.deadlines import Deadlines
 from gateway.tls.active import ServerCertificate
 from tests.gateway.server.secure_server import Secured, securely_serving
@@ -285,3 +287,36 @@ async def test_a_handshake_that_began_before_the_change_does_not_outlive_it(site
         assert received.count(b"HTTP/1.1 ") <= 1, "and the connection has ended"
         writer.close()
         await secured.settled()
+
+
+@pytest.mark.parametrize(("version", "resumed"), [(ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, False)])
+async def test_a_resumed_session_has_its_certificate_and_ends_with_the_trust(
+    site: Site, version: ssl.TLSVersion, resumed: bool
+) -> None:
+    seen: list[str | None] = []
+
+    async def handler(exchange: Exchange) -> None:
+        seen.append(exchange.certificate.serial if exchange.certificate is not None else None)
+        await ok(exchange)
+
+    def connect(port: int, session: ssl.SSLSession | None) -> tuple[bool | None, ssl.SSLSession | None]:
+        peer = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with context.wrap_socket(peer, server_hostname="localhost", session=session) as secured:
+            secured.sendall(GET)
+            received = b""
+            while not received.endswith(b"ok"):
+                received += secured.recv(65_536)
+            return secured.session_reused, secured.session
+
+    context = site.context(site.client)
+    context.maximum_version = version
+    async with securely_serving(handler, site.settings, PATIENT) as secured:
+        reused, session = await asyncio.to_thread(connect, secured.port, None)
+        assert not reused
+        reused, session = await asyncio.to_thread(connect, secured.port, session)
+        assert reused is resumed
+        site.crl.write_bytes(site.authority.revocations(site.first))
+        await secured.certificate.try_reload("file")
+        reused, _ = await asyncio.to_thread(connect, secured.port, session)
+        assert not reused
+    assert seen == [site.client.serial] * 3
