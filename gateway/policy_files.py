@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from policies.decision import Decision
 from policies.loading import DocumentSource, PolicySet, load_policies
+from policies.narrowing import Narrowing, parse_narrowing
 from policies.problems import DocumentError, PolicyErrors
 from policies.regions import Territories
 from policies.request import AccessRequest
@@ -68,6 +69,10 @@ class PolicyFiles:
     def decide(self, request: AccessRequest) -> Decision:
         """Judge one request by the active set."""
         return self.active.decide(request)
+
+    def read_narrowing(self, text: str) -> Narrowing:
+        """A session's own policy, as sessions that are opened here read it. Raises PolicyErrors."""
+        return parse_narrowing(text, territories=self._territories)
 
     def load(self) -> None:
         """Read, validate and test every document, and use them: the start of the gateway. Raises PolicyErrors."""

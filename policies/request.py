@@ -36,6 +36,11 @@ class Resource(Struct, frozen=True, gc=False):
 class Narrows(Protocol):
     """Takes away from what the documents grant; never adds to it."""
 
+    @property
+    def text(self) -> str:
+        """As it was written, to be judged again by whoever reads what was asked. Holds no secret."""
+        ...
+
     def narrow(self, granted: Decision, request: AccessRequest) -> Decision:
         """The decision that is left."""
         ...

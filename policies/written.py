@@ -15,12 +15,14 @@
 | address, time          | the caller's, and the moment with its offset                                     |
 | size, etag             | of the source, measured                                                          |
 | upload_size            | of the parts a completion names, measured                                        |
+| session_policy         | the JSON text of the session's own policy; in records, not in documents          |
 
 What `render_request` writes, `read_request` reads back as the same request, but for the id and labels of the key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -38,9 +40,9 @@ from cos.values import (
     parse_version_id,
 )
 from policies.nodes import Mapping, Node, Scalar
-from policies.problems import did_you_mean
+from policies.problems import PolicyErrors, did_you_mean
 from policies.reader import Reader, join
-from policies.request import NOTHING_MEASURED, AccessRequest, Caller, Facts, Resource
+from policies.request import NOTHING_MEASURED, AccessRequest, Caller, Facts, Narrows, Resource
 from policies.rules.period import Moment
 from policies.sizes import Size, parse_size
 
@@ -48,6 +50,7 @@ _KEYS = (
     "principal", "action", "resource", "source", "destination", "range", "part_number", "size", "conditions",
     "headers", "address", "time", "storage_class", "encryption", "length", "etag", "upload_size",
 )  # fmt: skip
+_SESSION_POLICY = "session_policy"
 UNNAMED_KEY = "-"
 """The access key id of a request that no key has signed."""
 
@@ -81,6 +84,8 @@ def render_request(request: AccessRequest) -> dict[str, Any]:
         written["time"] = request.time.isoformat()
     if request.facts is not NOTHING_MEASURED:
         written |= _render_facts(request.facts)
+    if request.caller.narrowing is not None:
+        written[_SESSION_POLICY] = request.caller.narrowing.text
     return written
 
 
@@ -120,12 +125,17 @@ def _render_date(moment: datetime | None) -> str | None:
     return format_datetime(moment, usegmt=True) if moment is not None else None
 
 
-def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
+def read_request(
+    reader: Reader, node: Node, path: str, *, narrowing: Callable[[str], Narrows] | None = None
+) -> AccessRequest | None:
     """A request as it is written; problems are noted.
 
-    None, or less than was asked, after noting what is wrong with it.
+    `narrowing` reads the session's own policy and raises PolicyErrors (see `policies.narrowing`, which is built on
+    documents and so cannot be named here); without it a request has none. None, or less than was asked, after noting
+    what is wrong with it.
     """
-    entries = reader.read_mapping(node, path, known=_KEYS, required=("principal", "action"))
+    known = _KEYS if narrowing is None else (*_KEYS, _SESSION_POLICY)
+    entries = reader.read_mapping(node, path, known=known, required=("principal", "action"))
 
     def part(name: str) -> tuple[Node | None, str]:
         return (entries[name][1] if name in entries else None), join(path, name)
@@ -150,10 +160,11 @@ def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
     byte_range = _read_range(reader, *part("range"))
     part_number = _read_part_number(reader, *part("part_number"))
     conditions = _read_conditions(reader, *part("conditions"))
+    own = _read_narrowing(reader, *part(_SESSION_POLICY), narrowing) if narrowing is not None else None
     if principal is None or action is None:
         return None
     return AccessRequest(
-        caller=Caller(principal=principal, access_key_id=UNNAMED_KEY, address=address),
+        caller=Caller(principal=principal, access_key_id=UNNAMED_KEY, address=address, narrowing=own),
         action=action,
         resource=destination or resource or Resource(bucket=None),
         source=source,
@@ -172,6 +183,17 @@ def read_request(reader: Reader, node: Node, path: str) -> AccessRequest | None:
             upload_size_bytes=upload_size,
         ),
     )
+
+
+def _read_narrowing(reader: Reader, node: Node | None, path: str, parse: Callable[[str], Narrows]) -> Narrows | None:
+    text = _read_optional_text(reader, node, path)
+    if node is None or text is None:
+        return None
+    try:
+        return parse(text)
+    except PolicyErrors as wrong:
+        reader.note(node, path, "the JSON text of a session policy", found=str(wrong.errors[0]))
+        return None
 
 
 def _moment(text: str) -> datetime:

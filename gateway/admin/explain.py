@@ -6,6 +6,7 @@ bucket lives need not be said.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Table
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from policies.explanation import explain as explained
 from policies.loading import PolicySet
 from policies.nodes import nodes_of
 from policies.reader import Reader
-from policies.request import AccessRequest, Resource
+from policies.request import AccessRequest, Narrows, Resource
 from policies.written import read_request
 
 MAX_TEXT = 2048
@@ -73,6 +74,8 @@ class Explain(Input):
     """The caller's network address."""
     time: str | None = Field(None, max_length=MAX_TEXT)
     """When it is asked, such as `2030-01-01T00:00:00Z`."""
+    session_policy: str | None = Field(None, max_length=MAX_TEXT)
+    """The JSON text of the session's own policy; left out: the caller has no session, or one without."""
 
 
 class ViolationView(View):
@@ -140,10 +143,15 @@ class DecisionView(View):
     trace: list[TraceView]
 
 
-def access_request(asked: Explain, regions: Table[Bucket, Region]) -> AccessRequest:
-    """The request that is described. `regions` are those of the registered buckets. Raises Refused."""
+def access_request(
+    asked: Explain, regions: Table[Bucket, Region], narrowing: Callable[[str], Narrows]
+) -> AccessRequest:
+    """The request that is described. `regions` are those of the registered buckets. Raises Refused.
+
+    `narrowing` reads the policy of a session, and raises PolicyErrors.
+    """
     reader = Reader("request")
-    request = read_request(reader, nodes_of(asked.model_dump(exclude_none=True)), "")
+    request = read_request(reader, nodes_of(asked.model_dump(exclude_none=True)), "", narrowing=narrowing)
     if request is None or reader.errors:
         errors = [
             FieldError(

@@ -79,7 +79,8 @@ class PolicyHandlers:
 
     async def explain(self, call: Call[NoQuery, Explain]) -> Reply:
         """Judge a request that is only described."""
-        request = access_request(call.body, {record.name: record.region for record in self._buckets()})
+        regions = {record.name: record.region for record in self._buckets()}
+        request = access_request(call.body, regions, self._policies.read_narrowing)
         active = self._policies.active
         return Reply(200, view_decision(active, active.decide(request)))
 

@@ -19,7 +19,14 @@ from gateway.cli.output import (
     say,
     say_json,
 )
-from gateway.cli.policy_documents import Paths, parsed, read_asked, read_request_file, registered
+from gateway.cli.policy_documents import (
+    Paths,
+    parsed,
+    read_asked,
+    read_request_file,
+    registered,
+    session_policies,
+)
 from gateway.cli.policy_remote import explained_at, reload, status
 from gateway.cli.policy_replay import diff, replay
 
@@ -124,6 +131,9 @@ def explain(
     encryption: Annotated[str | None, typer.Option(help="sse-cos, sse-kms, sse-c.", show_default=False)] = None,
     address: Annotated[str | None, typer.Option(help="The caller's network address.", show_default=False)] = None,
     time: Annotated[str | None, typer.Option(help="When; else now.", show_default=False)] = None,
+    session_policy: Annotated[
+        str | None, typer.Option(help="The session's own policy, as JSON.", show_default=False)
+    ] = None,
     request: Annotated[
         Path | None, typer.Option(help="A file with the request, instead of flags.", show_default=False)
     ] = None,
@@ -160,6 +170,7 @@ def explain(
         "encryption": encryption,
         "address": address,
         "time": time,
+        "session_policy": session_policy,
     }
     given = {name: value for name, value in flags.items() if value is not None}
     if sum((bool(given), request is not None, decision is not None)) != 1:
@@ -172,15 +183,16 @@ def explain(
 
         settings = load_settings(config) if server is None else None
         regions = registered(settings) if settings is not None else {}
+        narrowing = session_policies(settings)
         if request is not None:
-            asked = read_asked(read_request_file(request), regions, place=str(request))
+            asked = read_asked(read_request_file(request), regions, place=str(request), narrowing=narrowing)
         elif decision is not None:
             events = _events(settings, server, token_file, decision)
             written, recorded = _recorded(events, decision)
-            asked = read_asked(written, {}, place=f"decision {decision}")
+            asked = read_asked(written, {}, place=f"decision {decision}", narrowing=narrowing)
         else:
             given.setdefault("time", datetime.now(UTC).isoformat())
-            asked = read_asked(given, regions, place="command line", flags=True)
+            asked = read_asked(given, regions, place="command line", narrowing=narrowing, flags=True)
         if settings is not None:
             policy_set = parsed(paths, settings)
             answer = policy_set.decide(asked)

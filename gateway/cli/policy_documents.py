@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from policies.loading import PolicySet
     from policies.problems import DocumentError
-    from policies.request import AccessRequest
+    from policies.request import AccessRequest, Narrows
 
 Paths = Annotated[
     list[Path] | None,
@@ -44,10 +44,33 @@ def registered(settings: Settings) -> dict[Bucket, Region]:
     return {Bucket(bucket.name): Region(bucket.region) for bucket in settings.buckets}
 
 
-def read_asked(written: object, regions: Mapping[Bucket, Region], *, place: str, flags: bool = False) -> AccessRequest:
+def session_policies(settings: Settings | None) -> Callable[[str], Narrows]:
+    """Reads sessions' own policies as the gateway of these settings does; None: as one with no territories of its own.
+
+    What was read is remembered: an audit log has one policy many times.
+    """
+    from functools import lru_cache, partial
+
+    from gateway.services import territories
+    from policies.narrowing import parse_narrowing
+    from policies.regions import Territories
+
+    tables = territories(settings) if settings is not None else Territories()
+    return lru_cache(maxsize=256)(partial(parse_narrowing, territories=tables))
+
+
+def read_asked(
+    written: object,
+    regions: Mapping[Bucket, Region],
+    *,
+    place: str,
+    narrowing: Callable[[str], Narrows],
+    flags: bool = False,
+) -> AccessRequest:
     """The request that a value describes in the words of a document's tests.
 
-    Raises typer.BadParameter; with `flags` it names the options of the command line, else `place`.
+    `narrowing` reads the policy of a session: see `session_policies`. Raises typer.BadParameter; with `flags` it names
+    the options of the command line, else `place`.
     """
     from msgspec.structs import replace
 
@@ -57,7 +80,7 @@ def read_asked(written: object, regions: Mapping[Bucket, Region], *, place: str,
     from policies.written import read_request
 
     reader = Reader(place)
-    request = read_request(reader, nodes_of(written), "")
+    request = read_request(reader, nodes_of(written), "", narrowing=narrowing)
     if request is None or reader.errors:
         render = _as_flag_error if flags else str
         raise typer.BadParameter("\n".join(map(render, reader.errors)))

@@ -14,11 +14,11 @@ import typer
 from gateway.cli.output import Refusal
 
 if TYPE_CHECKING:
-    from policies.request import AccessRequest
+    from policies.request import AccessRequest, Narrows
 
 _NEEDLE = b'"asked"'
 SESSION = "session."
-"""How the reasons of a session's own policy begin: no document could have decided otherwise."""
+"""How the reasons of a session's own policy begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,16 @@ class Recorded:
 
 
 def read_history(
-    files: Sequence[Path], *, since: datetime | None = None, advanced: Callable[[int], None] = lambda _: None
+    files: Sequence[Path],
+    *,
+    narrowing: Callable[[str], Narrows],
+    since: datetime | None = None,
+    advanced: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Recorded]:
     """Every recorded decision of the log since a moment, file by file in the order written.
 
-    Dry runs are left out, and so is what a session's own policy refused. `advanced` is told how many bytes were
-    read. Raises Refusal when there is no log.
+    Dry runs are left out, and so is what a session's own policy refused when it was not recorded with it.
+    `narrowing` reads such policies, `advanced` is told how many bytes were read. Raises Refusal when there is no log.
     """
     for path in files:
         try:
@@ -48,12 +52,12 @@ def read_history(
                 for line in log:
                     advanced(len(line))
                     if _NEEDLE in line:
-                        yield from _decisions(line, since)
+                        yield from _decisions(line, since, narrowing)
         except OSError as error:
             raise Refusal(f"cannot read the audit log {path}: {error.strerror}") from None
 
 
-def _decisions(line: bytes, since: datetime | None) -> Iterator[Recorded]:
+def _decisions(line: bytes, since: datetime | None, narrowing: Callable[[str], Narrows]) -> Iterator[Recorded]:
     try:
         event = json.loads(line)
     except ValueError:
@@ -65,13 +69,18 @@ def _decisions(line: bytes, since: datetime | None) -> Iterator[Recorded]:
     if not isinstance(policy, dict) or time is None or (since is not None and time < since):
         return
     reason = event.get("reason")
-    if isinstance(reason, str) and reason.startswith(SESSION):
-        return
     written = list(written_requests(event))
+    if (
+        isinstance(reason, str)
+        and reason.startswith(SESSION)
+        and not all("session_policy" in asked for asked in written)
+    ):
+        # Of a gateway that did not record it yet: no document could have decided otherwise.
+        return
     for number, asked in enumerate(written, 1):
         # A batch is judged key by key and ends with the first that is refused.
         allowed = policy.get("verdict") == "allow" or number < len(written)
-        request = _read(asked)
+        request = _read(asked, narrowing)
         if request is not None:
             yield Recorded(
                 time=time,
@@ -99,11 +108,11 @@ def written_requests(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**asked, "resource": member | ({"version": version} if version is not None else {})}
 
 
-def _read(written: object) -> AccessRequest | None:
+def _read(written: object, narrowing: Callable[[str], Narrows]) -> AccessRequest | None:
     from gateway.cli.policy_documents import read_asked
 
     try:
-        return read_asked(written, {}, place="audit log")
+        return read_asked(written, {}, place="audit log", narrowing=narrowing)
     except typer.BadParameter:
         # Written by a later version of the gateway, or not by one at all.
         return None

@@ -35,7 +35,7 @@ def diff(
 ) -> None:
     """Which recorded decisions would change from OLD to NEW. Exit code 1: some would."""
     from gateway.audit_files import audit_files
-    from gateway.cli.policy_documents import parsed
+    from gateway.cli.policy_documents import parsed, session_policies
     from gateway.cli.policy_history import read_history
     from gateway.settings import load_settings
 
@@ -43,10 +43,11 @@ def diff(
     judged = 0
     with reported():
         settings = load_settings(config)
+        narrowing = session_policies(settings)
         before, after = parsed([old], settings), parsed([new], settings)
         files = audit_files(settings.audit.path) if log is None else [log]
         with _progress(files) as advanced:
-            for entry in read_history(files, since=_since(hours), advanced=advanced):
+            for entry in read_history(files, narrowing=narrowing, since=_since(hours), advanced=advanced):
                 judged += 1
                 was, would = before.decide(entry.asked), after.decide(entry.asked)
                 if was.verdict is not would.verdict:
@@ -69,7 +70,7 @@ def replay(
 ) -> None:
     """Judge what was asked lately by a candidate: what it newly denies and allows. Exit code 1: some."""
     from gateway.audit_files import audit_files
-    from gateway.cli.policy_documents import parsed
+    from gateway.cli.policy_documents import parsed, session_policies
     from gateway.cli.policy_history import read_history
     from gateway.settings import load_settings
     from policies.decision import Verdict
@@ -80,10 +81,11 @@ def replay(
     judged = 0
     with reported():
         settings = load_settings(config)
+        narrowing = session_policies(settings)
         policy_set = parsed(candidate, settings)
         files = audit_files(settings.audit.path) if log is None else [log]
         with _progress(files) as advanced:
-            for entry in read_history(files, since=_since(hours), advanced=advanced):
+            for entry in read_history(files, narrowing=narrowing, since=_since(hours), advanced=advanced):
                 judged += 1
                 would = policy_set.decide(entry.asked)
                 principal = entry.asked.caller.principal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,6 +95,19 @@ def test_a_denial_is_explained_by_what_would_have_to_change(api: httpx.Client) -
     assert shown["violations"][0]["rule"] == "principal"
 
 
+def test_a_sessions_own_policy_is_judged_beside_the_documents(api: httpx.Client) -> None:
+    def narrow(most: str) -> str:
+        statement = {"id": "s", "effect": "allow", "actions": ["cos:UploadPartCopy"], "source": {"bucket": "*"},
+                     "destination": {"bucket": "*"}, "when": {"range": {"max": most}}}  # fmt: skip
+        return json.dumps({"statements": [statement]})
+
+    allowed = api.post("/policies/explain", json={**COPY, "session_policy": narrow("1MiB")}).json()
+    refused_ = api.post("/policies/explain", json={**COPY, "session_policy": narrow("1KiB")}).json()
+    assert (allowed["verdict"], allowed["statement"]) == ("allow", "copies")
+    assert (refused_["verdict"], refused_["violations"][0]["rule"]) == ("deny", "session.range.max")
+    assert [item["statement"] for item in refused_["trace"]][-1] == "s"
+
+
 def test_a_rule_of_cos_itself_shows_the_code_a_caller_gets(api: httpx.Client) -> None:
     huge = {**COPY, "range": f"bytes=0-{6 * 1024**3}"}
     shown = api.post("/policies/explain", json=huge).json()
@@ -121,6 +135,7 @@ def test_a_rule_of_cos_itself_shows_the_code_a_caller_gets(api: httpx.Client) ->
         ({"time": "yesterday"}, "time"),
         ({"principal": "p" * 2049}, "principal"),
         ({"unknown": 1}, "unknown"),
+        ({"session_policy": "{}"}, "session_policy"),
     ],
 )
 def test_a_request_that_is_none_is_not_explained(api: httpx.Client, fields: dict[str, Any], place: str) -> None:

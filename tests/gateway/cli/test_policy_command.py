@@ -225,6 +225,57 @@ def test_flags_are_judged_as_of_now(run: Any, sound: Path) -> None:
     assert run("policy", "explain", *flags, "--time", "2019-01-01T00:00:00Z").returncode == 0
 
 
+SMALL = json.dumps(
+    {
+        "statements": [
+            {
+                "id": "small",
+                "effect": "allow",
+                "actions": ["cos:UploadPartCopy"],
+                "source": {"bucket": "*"},
+                "destination": {"bucket": "*"},
+                "when": {"range": {"max": "1MiB"}},
+            }
+        ]
+    }
+)
+
+
+@pytest.fixture
+def narrowed(history: Path) -> Path:
+    """A log of what a session with a policy of its own asked: one copy it allows, and one it refused."""
+    events = [
+        outcome(1, asked(range="bytes=0-1048575", session_policy=SMALL)),
+        outcome(2, asked(session_policy=SMALL), verdict="deny", reason="session.range.max: 10 MiB asked"),
+    ]
+    history.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return history
+
+
+def test_a_sessions_own_policy_is_part_of_the_explanation(run: Any, narrowed: Path) -> None:
+    done = run("policy", "explain", "--decision", "d-2")
+    assert done.returncode == 1
+    assert "session.range.max: 10 MiB asked, at most 1 MiB allowed" in done.stdout
+    assert "small (allow) does not match  session policy" in done.stdout
+    assert run("policy", "explain", "--decision", "d-1").returncode == 0
+
+
+def test_a_sessions_own_policy_can_be_given(run: Any, sound: Path) -> None:
+    flags = ("--principal", "team:media", "--action", "cos:UploadPartCopy", "--source", f"raw-1250000000/a@{REGION}",
+             "--destination", f"media-1250000000/b@{REGION}", "--range", "bytes=0-10485759")  # fmt: skip
+    assert run("policy", "explain", *flags).returncode == 0
+    assert "session.range.max" in run("policy", "explain", *flags, "--session-policy", SMALL).stdout
+    wrong = run("policy", "explain", *flags, "--session-policy", "{}")
+    assert (wrong.returncode, "--session-policy" in wrong.stderr) == (2, True)
+
+
+def test_replay_and_diff_judge_what_a_session_refused(run: Any, narrowed: Path) -> None:
+    done = run("policy", "replay", "old.yaml", "--json")
+    assert (done.returncode, json.loads(done.stdout)["decisions"]) == (0, 2)
+    assert json.loads(run("policy", "replay", "wide.yaml", "--json").stdout)["newly_allowed"] == []
+    assert "0 of 2 recorded decisions change" in run("policy", "diff", "old.yaml", "strict.yaml").stdout
+
+
 # --- diff and replay ---------------------------------------------------------------------------------------
 
 
