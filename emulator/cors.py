@@ -1,4 +1,5 @@
-"""OPTIONS on an object: the first CORS rule of the bucket that fits the preflight, or 403.
+"""OPTIONS on an object: the first CORS rule of the bucket that fits the preflight, or 403. And what browsers read off
+the answer to the request that follows.
 
 Source: COS API, "OPTIONS Object", "PUT Bucket cors".
 """
@@ -8,10 +9,12 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from cos.errors import COSError
+from cos.request import Request
 from cos.xml import Element, parse_xml
 from emulator.body import MAX_DOCUMENT_BYTES
 from emulator.exchange import Exchange, Response
 from emulator.store.model import NULL_VERSION
+from emulator.store.ports import Store
 from emulator.store.tables import Tables
 
 
@@ -30,11 +33,26 @@ async def options_object(exchange: Exchange) -> Response:
         return tables.documents.get(bucket.name, "", NULL_VERSION, "cors")
 
     document = await exchange.store.transact(work)
-    rules = parse_xml(document, max_bytes=MAX_DOCUMENT_BYTES).all("CORSRule") if document is not None else []
-    for rule in rules:
+    for rule in _rules(document):
         if _fits(rule, origin, method, asked):
             return Response(200, _headers(rule, origin, asked))
     raise COSError("AccessDenied", "No CORS rule of the bucket allows this request.")
+
+
+async def origin_headers(store: Store, bucket: str, request: Request) -> list[tuple[str, str]]:
+    """What the answer to a request from a browser's page says of the page's origin; empty when no rule fits."""
+    origin = request.headers.text(b"origin")
+    if not origin or request.method == "OPTIONS":
+        return []
+    document = await store.transact(lambda tables: tables.documents.get(bucket, "", NULL_VERSION, "cors"))
+    for rule in _rules(document):
+        if _fits(rule, origin, request.method, []):
+            return [*_headers(rule, origin, []), ("vary", "Origin")]
+    return []
+
+
+def _rules(document: bytes | None) -> list[Element]:
+    return parse_xml(document, max_bytes=MAX_DOCUMENT_BYTES).all("CORSRule") if document is not None else []
 
 
 def _fits(rule: Element, origin: str, method: str, asked: list[str]) -> bool:

@@ -20,6 +20,7 @@ from cos.xml import render_error
 from emulator.authentication import Accounts
 from emulator.body import Receive, RequestBody
 from emulator.completing import KeepAlive, complete_multipart_upload
+from emulator.cors import origin_headers
 from emulator.dates import http_date
 from emulator.exchange import Exchange, Refusal, Response
 from emulator.faults import Action, Delay, ErrorInside200, Faults, Refuse
@@ -112,6 +113,7 @@ class Emulator:
             response = await self._perform(exchange, progress, fault)
         except COSError as error:
             response = progress.failure(error)
+        response.headers.extend(await self._origin_headers(progress))
         response.headers.extend(progress.common_headers())
         self.log.add(replace(progress.entry, status=response.status))
         return Answer(response, fault)
@@ -131,6 +133,17 @@ class Emulator:
             return await complete_multipart_upload(exchange, self._keep_alive, progress.failure_document)
         return await HANDLERS[exchange.operation.name](exchange)
 
+    async def _origin_headers(self, progress: _Progress) -> list[tuple[str, str]]:
+        """A page must be allowed to read even a refusal."""
+        request, bucket = progress.request, progress.entry.bucket
+        if request is None or not bucket or b"origin" not in request.headers:
+            return []
+        try:
+            return await origin_headers(self.store, bucket, request)
+        except COSError:
+            # Rules that cannot be read allow nothing.
+            return []
+
     def _new_version_id(self) -> str:
         return self._version_ids.new(self._clock())
 
@@ -140,11 +153,13 @@ class _Progress:
 
     def __init__(self, request_id: str, method: str, now: float) -> None:
         self.entry = LogEntry(time=now, request_id=request_id, method=method, host="")
+        self.request: Request | None = None
         self._resource = "/"
         self._dialect = Dialect.COS
         self._trace_id = ""
 
     def read(self, request: Request) -> None:
+        self.request = request
         self._dialect = request.dialect
         self._resource = request.host + request.target.raw.decode("ascii").partition("?")[0]
         self.entry = replace(self.entry, host=request.host)
