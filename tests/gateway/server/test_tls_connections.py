@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import socket
 import ssl
 from contextlib import nullcontext
@@ -214,3 +215,35 @@ async def test_whoever_leaves_before_or_in_the_handshake_gives_the_place_back(tl
                 await secured.settled()
     assert Greeting.DONE not in secured.greetings
     assert sum(secured.greetings.values()) == 4
+
+
+async def test_bent_handshakes_end_and_give_their_places_back(tls: TlsSettings, context: ssl.SSLContext) -> None:
+    """A real ClientHello with bytes replaced, cut, repeated; the server stays as it was."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    hello, draw = outgoing.read(), random.Random(7)
+    async with securely_serving(ok, tls, Deadlines(2, 10, 10)) as secured:
+
+        async def bent() -> None:
+            raw = bytearray(hello)
+            for _ in range(draw.randint(1, 4)):
+                place = draw.randrange(len(raw))
+                raw[place : place + draw.choice([0, 1, 1, 3])] = draw.randbytes(draw.choice([0, 1, 1, 40]))
+            reader, writer = await secured.connect()
+            writer.write(
+                bytes(raw[: draw.choice([len(raw), len(raw), draw.randrange(len(raw))])]) * draw.choice([1, 1, 5])
+            )
+            writer.write(draw.randbytes(draw.choice([0, 0, 2000])))
+            if draw.random() < 0.3:
+                writer.write_eof()
+            await asyncio.wait_for(rest_of(reader), 10)
+            writer.close()
+
+        for _ in range(10):
+            await asyncio.gather(*(bent() for _ in range(30)))
+        await secured.settled()
+        assert (await secured.ask(CLOSE, context)).endswith(b"ok")
+        await secured.settled()
+    assert sum(secured.greetings.values()) == 301
+    assert secured.greetings[Greeting.DONE] == 1
