@@ -12,6 +12,7 @@ from policies.loading import DocumentSource, PolicySet, load_policies
 from policies.nodes import MAX_DOCUMENT_CHARACTERS
 from policies.patterns import Pattern
 from policies.problems import DocumentError, PolicyErrors, did_you_mean
+from policies.regions import Territories
 from policies.statement import COPYING_ACTIONS, PLAIN_ACTIONS, Selector
 from tests.policies.building import GOOD, MEDIA, RAW, SETS, copy, document, end, errors_of, load, on, pair
 
@@ -51,6 +52,9 @@ def test_every_error_is_reported_in_order_and_together() -> None:
 def test_errors_of_every_document_are_reported() -> None:
     with pytest.raises(PolicyErrors) as caught:
         load(document(pair()).replace("version: 1", "version: 2"), "version: [", GOOD)
+    assert [error.document for error in caught.value.errors] == ["a.yaml", "b.yaml"]
+    with pytest.raises(PolicyErrors) as caught:
+        load("version: [", document(pair()).replace("version: 1", "version: 2"))
     assert [error.document for error in caught.value.errors] == ["a.yaml", "b.yaml"]
 
 
@@ -104,7 +108,7 @@ def test_an_id_is_given_once_in_a_document_but_may_return_in_another() -> None:
 def test_a_document_name_is_given_once() -> None:
     with pytest.raises(PolicyErrors) as caught:
         load_policies([DocumentSource("a", GOOD), DocumentSource("a", GOOD)])
-    assert str(caught.value) == "a:1:1: found a second document of this name, expected each name once"
+    assert caught.value.errors == (DocumentError("a", 1, 1, "", "a second document of this name", "each name once"),)
 
 
 def test_a_text_beyond_the_limit_is_refused_unread() -> None:
@@ -217,6 +221,27 @@ def test_the_version_names_the_content_and_nothing_else() -> None:
     assert one.version == again.version != changed.version
     assert len(one.version) == 12
     assert load(GOOD, document(pair())).version != load(document(pair()), GOOD).version
+
+
+TABLES = Territories(
+    frozenset({Region("ap-beijing"), Region("ap-nanjing")}), frozenset({Region("aa-x"), Region("bb-y")})
+)
+
+
+def test_the_tables_of_regions_may_be_replaced() -> None:
+    text = document(pair(when="{territory: overseas->overseas}"))
+    request = copy(source=end(RAW, region="aa-x"), destination=end(MEDIA, region="bb-y"))
+    source = [DocumentSource("a", text)]
+    assert load_policies(source, territories=TABLES).decide(request).allowed
+    assert not load_policies(source).decide(request).allowed
+    assert load_policies(source, territories=TABLES).version != load_policies(source).version
+
+
+def test_a_version_stays_what_it_is_from_release_to_release() -> None:
+    """Audit logs name it."""
+    statement = "{id: a, effect: allow, principals: [p], actions: ['cos:GetObject'], resource: {bucket: '*'}}"
+    text = f"version: 1\nstatements:\n  - {statement}\n"
+    assert load_policies([DocumentSource("a", text)], territories=TABLES).version == "9755e825cebb"
 
 
 def test_equal_documents_give_equal_decisions() -> None:

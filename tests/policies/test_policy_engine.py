@@ -328,7 +328,7 @@ def test_a_further_deny_statement_never_allows_more(
 
 
 def test_a_statement_without_an_end_cannot_be_built() -> None:
-    with pytest.raises(ValueError, match="a resource, or a source and a destination"):
+    with pytest.raises(ValueError, match=r"^expected a resource, or a source and a destination$"):
         Statement("x", "d", 1, Effect.ALLOW, Mode.ENFORCE, (), frozenset(), None)
 
 

@@ -57,6 +57,9 @@ PAIR_OR_RESOURCE = "expected a resource, or both a source and a destination (ope
         ("bytes=0-1048575", "bytes=9-0", "28:14: tests[0].request.range: found 'bytes=9-0', expected bytes=first-last with first <= last"),
         ("raw-1250000000/incoming/a@", "raw/incoming/a@", "26:15: tests[0].request.source: found 'raw/incoming/a@ap-guangzhou', expected a bucket name like examplebucket-1250000000, got 'raw'"),
         ("name/cos:UploadPartCopy", "cos:Copy", "25:15: tests[0].request.action: found 'cos:Copy', expected an action the gateway knows (did you mean 'cos:PutObjectCopy'?)"),
+        ("name/cos:UploadPartCopy", "[]", "25:15: tests[0].request.action: found a list, expected a text"),
+        ("same_region: true", "same_region: true\n      same_region: false", "18:7: statements[0].when.same_region: found 'same_region' again, expected each key once (first on line 17)"),
+        ("description: a document", "territories: {mainland: ['']}", "2:26: territories.mainland[0]: found '', expected a region"),
         ("expect: allow", "expect: maybe", "29:13: tests[0].expect: found 'maybe', expected one of allow, deny, needs_facts"),
         ("description: a statement", "description: ''", "5:18: statements[0].description: found '', expected a text"),
         ("description: a statement", "description: [a]", "5:18: statements[0].description: found a list, expected a text"),
@@ -154,6 +157,10 @@ def test_an_error_names_line_column_key_found_and_expected(old: str, new: str, e
         (pair(when="{headers: {forbid: ['@x']}}"), ["when.headers.forbid[0]: found '@x', expected a header name such as acl or grant-*"]),
         (pair(when="{source_conditions: {pairs: [['@x', if-match]]}}"), ["when.source_conditions.pairs[0][0]: found '@x', expected one of if-match, if-none-match, if-modified-since, if-unmodified-since"]),
         (pair(when="{source_conditions: {require_any: [if-none-match, if-match], forbid: [if-none-match, if-match]}}"), ["when.source_conditions: found a mapping, expected a condition to be required or forbidden, got both for if-match and if-none-match"]),
+        (pair(when="{period: {hours: '08:00-08:00'}}"), ["when.period.hours: found '08:00-08:00', expected hours that differ"]),
+        (on(when="{same_region: true, range: {max: 1}}"), ["when.same_region: found 'same_region', expected a rule about a resource (same_region judges copies: give the pair)", "when.range: found 'range', expected a rule about a resource (range judges copies: give the pair)"]),
+        (f"- {{id: a, effect: allow, principals: [a], actions: ['cos:PutObjectCopy'], destination: {{bucket: {RAW}}}, when: {{same_region: true}}}}", [f"found a statement with destination, {PAIR_OR_RESOURCE}"]),
+        (f"- {{id: a, effect: allow, principals: [a], actions: ['cos:GetObject'], source: {{bucket: {RAW}}}}}", [f"found a statement with source, {PAIR_OR_RESOURCE}", "actions[0]: found 'cos:GetObject', expected an action that copies (this action takes a resource, not a pair)"]),
         (pair(when="{storage_class: []}"), ["when.storage_class: found an empty list, expected at least one"]),
         (pair(when="{storage_class: standard}"), ["when.storage_class: found 'standard', expected one of STANDARD, STANDARD_IA, INTELLIGENT_TIERING, ARCHIVE, DEEP_ARCHIVE, MAZ_STANDARD, MAZ_STANDARD_IA, MAZ_INTELLIGENT_TIERING"]),
         (pair(when="{object_size: 1GB}"), ["when.object_size: found '1GB', expected a size in bytes, KiB, MiB, GiB or TiB, not GB; write 1GiB (binary), or the number of bytes"]),
@@ -195,6 +202,9 @@ def test_a_statement_that_could_never_hold_is_refused(statement: str, errors: li
         pytest.param("[]", ["1:1: found a list, expected a mapping with version, statements"], id="a list"),
         pytest.param("version", ["1:1: found 'version', expected a mapping with version, statements"], id="a word"),
         pytest.param("version: 1\nstatements: {}\n", ["2:13: statements: found a mapping, expected a list"], id="statements a mapping"),
+        pytest.param("version: 1\n", ["1:1: found a mapping without 'statements', expected the key 'statements'"], id="no statements"),
+        pytest.param("version: 1\nstatements: []\n", ["2:13: statements: found an empty list, expected at least one"], id="statements an empty list"),
+        pytest.param("version: 1\nsets: {buckets: {a: [b]}}\nstatements: {}\n", ["3:13: statements: found a mapping, expected a list"], id="sets for no statements"),
         pytest.param("version: 1\nstatements:\n", ["2:12: statements: found nothing, expected a list"], id="statements nothing"),
         pytest.param("version: 1\nstatements: [x]\n", ["2:14: statements[0]: found 'x', expected a mapping with id, effect, principals, actions", f"2:14: statements[0]: found a statement with neither, {PAIR_OR_RESOURCE}"], id="a statement a word"),
         pytest.param("version: &a 1\nstatements: []\n", ["1:10: found the anchor &a, expected no anchors"], id="anchor"),
@@ -209,7 +219,9 @@ def test_a_statement_that_could_never_hold_is_refused(statement: str, errors: li
     ],
 )  # fmt: skip
 def test_what_is_not_a_document_is_refused(text: str, errors: list[str]) -> None:
-    assert [str(error) for error in errors_of(text)] == [f"a.yaml:{error}" for error in errors]
+    found = errors_of(text)
+    assert [str(error) for error in found] == [f"a.yaml:{error}" for error in errors]
+    assert all(isinstance(error.path, str) for error in found)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +267,7 @@ def test_a_set_that_is_unknown_or_broken_is_refused(old: str, new: str, errors: 
         ("range: 0-9", 14, "range: found '0-9', expected bytes=first-last with first <= last"),
         ("range: [1]", 14, "range: found a list, expected bytes=first-last, or first and length"),
         ("range: {first: 0, length: 1, x: 2}", 36, "range.x: found the unknown key 'x', expected one of first, length"),
+        ("range: {first: [1], length: 1}", 22, "range.first: found a list, expected a size"),
         ("range: {first: 1MB, length: 1}", 22, "range.first: found '1MB', expected a size in bytes, KiB, MiB, GiB or TiB, not MB; write 1MiB (binary), or the number of bytes"),
         ("size: 1MB", 13, "size: found '1MB', expected a size in bytes, KiB, MiB, GiB or TiB, not MB; write 1MiB (binary), or the number of bytes"),
         ("size: []", 13, "size: found a list, expected a size"),

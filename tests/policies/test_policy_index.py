@@ -68,6 +68,10 @@ def some_statements(chance: random.Random) -> list[Statement]:
 
 
 def ids(candidates: list[Candidate]) -> list[str]:
+    """Their ids; every candidate speaks for the statement at its place."""
+    for candidate in candidates:
+        item = candidate.statement
+        assert (candidate.id, candidate.actions) == (item.id, item.actions)
     return [candidate.statement.id for candidate in candidates]
 
 
@@ -96,6 +100,7 @@ def test_nothing_that_applies_is_left_out(seed: int) -> None:
         for action in ("cos:UploadPartCopy", "cos:PutObjectCopy", "cos:GetObject", "cos:PutObject"):
             named = [item for item in statements if names_it(item, principal, action)]
             assert ids(index.find(principal, action)) == [item.id for item in named]
+            assert all(found.statement is statements[found.ordinal] for found in index.find(principal, action))
             for bucket in (*BUCKETS, "z-1250000000"):
                 about = [item.id for item in named if may_be_about(item.ends[-1], bucket)]
                 assert ids(index.find_about(principal, action, bucket)) == about

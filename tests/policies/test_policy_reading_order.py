@@ -14,7 +14,7 @@ SECTIONS = {
     "version": "version: 1\n",
     "mode": "mode: enforce\n",
     "sets": "sets: {buckets: {origins: [raw-1250000000]}, regions: {far: [me-jeddah]}}\n",
-    "territories": "territories: {overseas: [me-jeddah]}\n",
+    "territories": 'territories: {overseas: "@far"}\n',
     "statements": """\
 statements:
   - id: home
@@ -25,6 +25,7 @@ statements:
     destination: {bucket: media-1250000000}
     when: {territory: overseas->mainland}
   - {id: trial, effect: deny, mode: shadow, principals: ["*"], actions: ["cos:GetObject"], resource: {bucket: "*"}}
+  - {id: last, effect: allow, principals: ["q"], actions: ["cos:GetObject"], resource: {bucket: "@origins"}}
 """,
     "tests": """\
 tests:
@@ -43,7 +44,8 @@ ORDERS = [order for index, order in enumerate(permutations(SECTIONS)) if index %
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_the_order_of_keys_means_nothing(order: tuple[str, ...]) -> None:
     policy_set = load("".join(SECTIONS[name] for name in order))
-    assert [statement.id for statement in policy_set.statements] == ["home", "trial"]
+    assert [statement.id for statement in policy_set.statements] == ["home", "trial", "last"]
+    assert [document.name for document in policy_set.documents] == ["a.yaml"]
     assert [outcome.passed for outcome in policy_set.run_tests()] == [True]
     assert policy_set.decide(FROM_AFAR).statement_id == "home"
     assert not policy_set.decide(copy()).allowed
@@ -63,13 +65,18 @@ def test_errors_are_told_in_the_order_of_their_places(order: tuple[str, ...]) ->
     wrong = {
         **SECTIONS,
         "version": "version: 2\n",
-        "statements": SECTIONS["statements"].replace("@origins", "@origin").replace("effect: deny", "effect: no"),
+        "statements": SECTIONS["statements"]
+        .replace('bucket: "@origins", regions', 'bucket: "@origin", regions')
+        .replace("effect: deny", "effect: no")
+        .replace('["q"]', "[]"),
         "tests": SECTIONS["tests"].replace("statement: home", "statement: away").replace("expect: allow", "expect: x"),
     }
     errors = errors_of("".join(wrong[name] for name in order))
     assert [error.line for error in errors] == sorted(error.line for error in errors)
+    assert {error.document for error in errors} == {"a.yaml"}
     assert {error.path for error in errors} == {
-        "version", "statements[0].source.bucket", "statements[1].effect", "tests[0].statement", "tests[0].expect",
+        "version", "statements[0].source.bucket", "statements[1].effect", "statements[2].principals",
+        "tests[0].statement", "tests[0].expect",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from policies.decision import (
     Outcome,
     StatementError,
     StatementTrace,
+    Unknown,
     Verdict,
     Violation,
 )
@@ -22,8 +23,9 @@ from policies.engine import Engine
 from policies.loading import load_policies
 from policies.patterns import Pattern
 from policies.request import AccessRequest, Facts
+from policies.rule import Rule
 from policies.statement import Selector, Statement
-from tests.policies.building import MEDIA, RAW, changed, copy, document, end, load, on, pair, plain
+from tests.policies.building import GIB, MEDIA, RAW, changed, copy, document, end, load, on, pair, plain
 
 READ = plain("cos:GetObject", end(RAW, "a"))
 LARGE = "{source_size: {min: 1GiB}}"
@@ -154,6 +156,9 @@ def test_what_no_statement_is_about() -> None:
         (READ, Violation("action", "no statement about 'team:media' names 'cos:GetObject'")),
     ):
         assert policy_set.decide(request) == Decision(Verdict.DENY, policy_set.version, violations=(violation,))
+    broken = policy_set.decide(copy(length=6 * GIB))
+    assert broken == Decision(Verdict.DENY, policy_set.version, violations=broken.violations)
+    assert [violation.rule for violation in broken.violations] == ["cos.range"]
     empty = load_policies([])
     nothing = Violation("policy", "the policy holds no statement")
     assert empty.decide(READ) == Decision(Verdict.DENY, empty.version, violations=(nothing,))
@@ -167,10 +172,20 @@ class Faulty:
         raise KeyError("lost")
 
 
-def faulty(mode: Mode) -> Statement:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A rule that hinges on a fact."""
+
+    fact: Fact
+
+    def check(self, request: AccessRequest) -> Outcome:
+        return Unknown(Violation(self.fact, "not measured"), self.fact)
+
+
+def reading(name: str, rule: Rule, *, mode: Mode = Mode.ENFORCE, effect: Effect = Effect.ALLOW) -> Statement:
     return Statement(
-        "faulty", "a.yaml", 9, Effect.ALLOW, mode, (Pattern("*"),), frozenset({"cos:GetObject"}),
-        resource=Selector("resource", (Pattern("*"),)), rules=(Faulty(),),
+        name, "a.yaml", 9, effect, mode, (Pattern("*"),), frozenset({"cos:GetObject"}),
+        resource=Selector("resource", (Pattern("*"),)), rules=(rule,),
     )  # fmt: skip
 
 
@@ -180,17 +195,32 @@ FAULT = StatementError("faulty", "a.yaml", "KeyError: 'lost'")
 
 def test_what_cannot_be_judged() -> None:
     statements = load(document(on("yes"), on("no", effect="deny"))).statements
-    assert Engine([*statements, faulty(Mode.ENFORCE)], "v").decide(READ) == Decision(
+    trial = reading("trial", Asking(Fact.SOURCE_SIZE), mode=Mode.SHADOW)
+    assert Engine([reading("faulty", Faulty()), *statements, trial], "v").decide(READ) == Decision(
         Verdict.DENY,
         "v",
         violations=(Violation("error", "the policy could not be judged", "InternalError"),),
         trace=(
+            trace("faulty", UNJUDGED),
             trace("yes", matched=True),
             trace("no", effect=Effect.DENY, matched=True),
-            trace("faulty", UNJUDGED),
+            trace("trial", Violation("source_size", "not measured"), mode=Mode.SHADOW),
         ),
+        rehearsed=Verdict.DENY,
         errors=(FAULT,),
     )
+
+
+def test_a_fault_on_trial_beside_what_hinges_on_facts() -> None:
+    statements = [
+        reading("yes", Asking(Fact.SOURCE_SIZE)),
+        reading("no", Asking(Fact.SOURCE_ETAG), effect=Effect.DENY),
+        reading("never", Asking(Fact.UPLOAD_SIZE), effect=Effect.DENY),
+        reading("faulty", Faulty(), mode=Mode.SHADOW),
+    ]
+    decision = Engine(statements, "v").decide(READ)
+    assert (decision.verdict, decision.version, decision.needs) == (Verdict.NEEDS_FACTS, "v", frozenset(Fact))
+    assert (decision.rehearsed, decision.errors) == (Verdict.NEEDS_FACTS, (FAULT,))
 
 
 @pytest.mark.parametrize(
@@ -221,10 +251,34 @@ def test_a_fault_on_trial_is_told_beside_the_verdict(
     violations: tuple[Violation, ...],
     rehearsed: Verdict,
 ) -> None:
-    decision = Engine([*load(document(*statements)).statements, faulty(Mode.SHADOW)], "v").decide(READ)
+    decision = Engine(
+        [*load(document(*statements)).statements, reading("faulty", Faulty(), mode=Mode.SHADOW)], "v"
+    ).decide(READ)
     assert (decision.verdict, decision.statement_id, decision.violations) == (verdict, statement, violations)
     assert (decision.rehearsed, decision.errors, decision.version) == (rehearsed, (FAULT,), "v")
     assert decision.trace[1] == trace("faulty", UNJUDGED, mode=Mode.SHADOW)
+
+
+# --- which statements a denial is explained by ---
+
+
+def seen(*statements: str) -> list[str]:
+    return [item.statement_id for item in whole(copy(part=4), *statements)[0].trace]
+
+
+NEAR = pair("near", when="{part_number: {max: 3}}")
+FAR = pair("far", destination="{bucket: far-1250000000}")
+
+
+def test_statements_about_other_buckets_explain_only_when_none_about_these_does() -> None:
+    other_source = pair("other-source", source="{bucket: ['x-*', z-1250000000]}")
+    denying = pair("denying", effect="deny", when="{part_number: {max: 3}}")
+    trial = pair("trial", mode="shadow", when="{part_number: {max: 3}}")
+    assert seen(NEAR, FAR) == ["near"]
+    assert seen(NEAR, other_source, FAR) == ["near", "other-source"]
+    assert seen(other_source, FAR) == ["other-source", "far"]
+    assert seen(denying, FAR) == ["denying", "far"]
+    assert seen(trial, FAR) == ["trial", "far"]
 
 
 # --- what stands first in a denial ---------------------------------------------------------------------------
