@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import timedelta
 
+import msgspec
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from cos.errors import COSError
+from gateway.access_log import Answered, JsonAccessLog, structured_access_log
 from gateway.client_certificates import (
     NO_CERTIFICATES,
     CertificateTerms,
@@ -164,3 +169,21 @@ def test_a_connection_that_outlives_its_certificate_is_of_no_use(moment: float, 
         else:
             with pytest.raises(COSError, match="expired"):
                 check()
+
+
+# --- the access log -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("certificate", [None, MEDIA], ids=["without", "with"])
+async def test_the_access_log_names_a_certificate_when_there_is_one(certificate: ClientCertificate | None) -> None:
+    label = certificate.label if certificate is not None else msgspec.UNSET
+    answered = Answered("id", "10.0.0.1", "team:media", "GetObject", 200, None, "completed", None, 0, 1, 0.5, label)
+    stream = io.BytesIO()
+    log = JsonAccessLog(stream)
+    log(answered)
+    log.close()
+    with structlog.testing.capture_logs() as captured:
+        structured_access_log(answered)
+    for line in (json.loads(stream.getvalue()), captured[0]):
+        assert line.get("certificate") == (None if certificate is None else "CN=media (serial 1f)")
+        assert ("certificate" in line) == (certificate is not None)
