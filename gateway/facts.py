@@ -14,12 +14,13 @@ from cos.calls import ObjectCall
 from cos.documents import CompletedPart
 from cos.errors import COSError
 from cos.request import Dialect
-from cos.rewrite import UpstreamRequest, head_source
+from cos.rewrite import UpstreamRequest, head_source, with_controls
 from gateway.context import Context
 from gateway.forward import Forwarder
 from gateway.upload_facts import measure_upload
 from policies.request import Facts
 
+_CUSTOMER = "server-side-encryption-customer-"
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _ETAG = re.compile(rb'"?([!#-)+\-.-~]{1,256})"?')
 
@@ -54,6 +55,7 @@ class SourceFacts:
         if call is None or isinstance(call, ObjectCall) or bucket is None:
             raise ValueError("only a copy has a source to measure")
         request: UpstreamRequest = head_source(call.source, region=bucket.region)
+        request = with_controls(request, Dialect.COS, _customer_key(context))
         await self._record({"type": "measure", **context.described()})
         response = await self._forwarder.send(request, b"", bucket=bucket, dialect=Dialect.COS, replayable=True)
         try:
@@ -70,6 +72,18 @@ class SourceFacts:
                 raise COSError("InvalidRequest", "The copy source is not an object version that can be copied.")
             case _:
                 raise COSError("BadGateway", "The copy source could not be measured.")
+
+
+def _customer_key(context: Context) -> list[tuple[str, str]]:
+    """The key of a source that was encrypted with its customer's: COS describes such an object to nobody else."""
+    if context.request is None:
+        return []
+    found = []
+    for name in ("algorithm", "key", "key-md5"):
+        value = context.request.control(f"copy-source-{_CUSTOMER}{name}")
+        if value and value.isascii():
+            found.append((f"{_CUSTOMER}{name}", value.decode("ascii")))
+    return found
 
 
 def _read_facts(headers: Mapping[bytes, bytes]) -> Facts:

@@ -243,6 +243,19 @@ async def test_a_source_that_cannot_be_shown_small_enough_is_not_copied(
     assert [request.method for request, _ in bench.upstream.requests] == ["HEAD"]
 
 
+async def test_a_source_with_its_customers_key_is_measured_with_it() -> None:
+    head = ScriptedResponse(headers=[(b"content-length", b"1048576")], pieces=())
+    bench = Bench(head, ScriptedResponse())
+    customer = {"algorithm": "AES256", "key": "S0VZ", "key-md5": "TUQ1"}
+    source = {f"x-cos-copy-source-server-side-encryption-customer-{name}": value for name, value in customer.items()}
+    answer = await bench.copy_part("measured/x", headers={"x-cos-copy-source-range": "", **source})
+    assert answer.status == 200, answer.body
+    sent = dict(bench.upstream.requests[0][0].headers)
+    for name, value in customer.items():
+        assert sent[f"x-cos-server-side-encryption-customer-{name}".encode()] == value.encode()
+    assert "S0VZ" not in str(bench.audit.events)
+
+
 async def test_every_key_of_a_batch_delete_is_judged() -> None:
     bench = Bench(ScriptedResponse(pieces=(b"<DeleteResult/>",)))
     body = b"<Delete><Object><Key>up/a</Key></Object><Object><Key>admin/b</Key></Object></Delete>"
