@@ -7,13 +7,22 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
+from cos.address import Domains, parse_address
+from cos.errors import COSError
+from cos.request import read_request
+from cos.signing import WindowLimits
+from gateway.authenticate import Authenticator
+from gateway.ports import AccessKey, KeyState, SessionTerms
+from gateway.secret import Secret
 from tests.support.client import target
 from tests.support.expect import assert_error, assert_success
+from tests.support.fakes import FakeKeys
 from tests.support.forms import CONTENT_TYPE, expiration, old_s3_fields, render
 from tests.support.gateway_server import sigv2_site
 from tests.support.http1 import Response, exchange, render_request
@@ -218,3 +227,51 @@ async def test_a_form_is_refused_where_it_is_not_accepted(gateway_site: Site) ->
     answer = await send_form(gateway_site, fresh_key("old"), old_s3_fields(CALLER_KEY, CONDITIONS))
     assert_error(answer, 400, "InvalidRequest")
     assert answer.text("Message") == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (AccessKey(OLD_KEY.secret_id, Secret(OLD_KEY.secret_key), "team:a", labels={"sigv2": "allow"}), None),
+        (AccessKey(OLD_KEY.secret_id, Secret(OLD_KEY.secret_key), "team:a", labels={"sigv2": "Allow"}), "may not sign"),
+        (AccessKey(OLD_KEY.secret_id, Secret(OLD_KEY.secret_key), "team:a"), "may not sign"),
+        (
+            AccessKey(
+                OLD_KEY.secret_id,
+                Secret(OLD_KEY.secret_key),
+                "team:a",
+                labels={"sigv2": "allow"},
+                session=SessionTerms("parent", datetime.now(UTC) + timedelta(hours=1)),
+            ),
+            "may not sign",
+        ),
+        (
+            AccessKey(
+                OLD_KEY.secret_id,
+                Secret(OLD_KEY.secret_key),
+                "team:a",
+                labels={"sigv2": "allow"},
+                state=KeyState.DISABLED,
+            ),
+            "disabled",
+        ),
+    ],
+    ids=["allowed", "another spelling", "no label", "a session", "disabled"],
+)
+def test_only_a_key_in_use_that_is_labelled_is_admitted(key: AccessKey, message: str | None) -> None:
+    date = formatdate(usegmt=True)
+    path = path_of("k")
+    signed = f"AWS {OLD_KEY.secret_id}:{signature(OLD_KEY.secret_key, f'GET{chr(10) * 3}{date}{chr(10)}{path}')}"
+    fields = [("host", HOST), ("date", date), ("authorization", signed)]
+    request = read_request("GET", path.encode(), [(name.encode(), value.encode()) for name, value in fields])
+    address = parse_address(request.host, request.target.path, Domains(gateway=("127.0.0.1",)))
+    authenticator = Authenticator(FakeKeys(key), limits=WindowLimits(), sigv2=True)
+    claim = authenticator.read_claim(request, address)
+    if message is None:
+        caller = authenticator.authenticate(
+            request, address.level, claim, now=time.time(), client_address="", certificate=None
+        )
+        assert caller.access_key_id == key.id
+        return
+    with pytest.raises(COSError, match=message):
+        authenticator.authenticate(request, address.level, claim, now=time.time(), client_address="", certificate=None)
