@@ -41,6 +41,8 @@ class RangeRule:
             raise ValueError(f"expected min <= max, got {render_size(self.min)} and {render_size(self.max)}")
         if self.min is None and self.small_last_part is SmallLastPart.ALLOW:
             raise ValueError("expected min beside small_last_part: without it no part is small")
+        if not self.required and self.min is None and self.max is None:
+            raise ValueError("expected at least one of required: true, min, max")
 
     def check(self, request: AccessRequest) -> Outcome:
         asked = request.byte_range
@@ -49,8 +51,6 @@ class RangeRule:
             length = asked.length_bytes
         elif self.required:
             return Violation("range.required", "no range given, one is required")
-        elif self.min is None and self.max is None:
-            return None
         elif size is None:
             return Unknown(
                 Violation("range.size", "no range given, and the size of the source is unknown"), Fact.SOURCE_SIZE

@@ -46,7 +46,6 @@ SMALL = RangeRule(min=Size(MIB), max=Size(GIB), small_last_part=SmallLastPart.AL
         pytest.param(BOUNDED, copy(length=None, size=0), "range.min", id="whole empty source"),
         pytest.param(RangeRule(required=True), copy(length=None), "range.required", id="required, none"),
         pytest.param(RangeRule(required=True), copy(length=1), "passes", id="required, one byte"),
-        pytest.param(RangeRule(), copy(length=None), "passes", id="nothing asked of a whole source"),
         pytest.param(SMALL, copy(length=91), "unknown range.min source_size", id="small, not measured"),
         pytest.param(SMALL, copy(length=91, first=MIB, size=MIB + 91), "passes", id="small and last"),
         pytest.param(
@@ -231,6 +230,7 @@ def test_ranges_keep_to_the_step_but_for_the_last(request_: AccessRequest, outco
     "build",
     [
         pytest.param(lambda: RangeRule(min=Size(2), max=Size(1)), id="range min > max"),
+        pytest.param(lambda: RangeRule(), id="range without a bound"),
         pytest.param(lambda: RangeRule(small_last_part=SmallLastPart.ALLOW), id="small last part without min"),
         pytest.param(lambda: PartNumberRule(min=0), id="part number 0"),
         pytest.param(lambda: PartNumberRule(max=10_001), id="part number 10001"),

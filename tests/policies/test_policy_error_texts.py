@@ -140,6 +140,8 @@ def test_an_error_names_line_column_key_found_and_expected(old: str, new: str, e
         (f"- {{id: a, effect: allow, principals: [a], actions: ['cos:PutObjectCopy'], source: {{bucket: {RAW}}}}}", [f"found a statement with source, {PAIR_OR_RESOURCE}"]),
         (pair(when="{range: {min: [1]}}"), ["when.range.min: found a list, expected a size"]),
         (pair(when="{range: {min: 2, max: 1}}"), ["when.range: found a mapping, expected min <= max, got 2 bytes and 1 byte"]),
+        (pair(when="{range: {}}"), ["when.range: found a mapping, expected at least one of required: true, min, max"]),
+        (pair(when="{range: {required: false}}"), ["when.range: found a mapping, expected at least one of required: true, min, max"]),
         (pair(when="{range: {small_last_part: allow}}"), ["when.range: found a mapping, expected min beside small_last_part: without it no part is small"]),
         (pair(when="{networks: ['']}"), ["when.networks[0]: found '', expected a text"]),
         (pair(when="{networks: [1.2.3.4/8]}"), ["when.networks[0]: found '1.2.3.4/8', expected a network such as 10.0.0.0/8, without bits behind the prefix"]),
