@@ -176,6 +176,27 @@ async def test_a_body_that_stalls_is_cut_and_its_request_cancelled() -> None:
         await asyncio.wait_for(ended.wait(), 5)
 
 
+async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection() -> None:
+    body = bytes(range(256)) * 40_000
+
+    async def large(exchange: Exchange) -> None:
+        await exchange.start(200, [(b"content-length", b"%d" % len(body)), (b"connection", b"close")])
+        await exchange.finish(body)
+
+    async with serving(large, Deadlines(10, 10, 10, linger_seconds=0.1)) as port:
+        peer = socket.socket()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        peer.connect(("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=peer, limit=65_536)
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        received = b""
+        while piece := await asyncio.wait_for(reader.read(65_536), 5):
+            received += piece
+            await asyncio.sleep(0.005)
+        assert received.partition(b"\r\n\r\n")[2] == body
+        writer.close()
+
+
 async def test_a_slow_body_that_moves_is_not_cut() -> None:
     async with serving(read_body_then_ok) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
