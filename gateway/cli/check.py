@@ -34,9 +34,10 @@ def check(config: ConfigOption = None) -> None:
     say("settings: read")
     problems: list[str] = []
     checks: dict[str, Callable[[Settings], Problems]] = {
-        "policies": _policies, "tls": _tls, "master key": _master_key, "store": _store, "audit log": _audit,
-        "upstream": _upstream,
+        "policies": _policies, "master key": _master_key, "store": _store, "audit log": _audit, "upstream": _upstream,
     }  # fmt: skip
+    if settings.tls.certificate is not None:
+        checks["tls"] = _tls
     for name, find_problems in checks.items():
         found = list(find_problems(settings))
         problems += found
@@ -73,8 +74,6 @@ def _tls(settings: Settings) -> Problems:
 
     from gateway.tls.files import TlsFileError, load
 
-    if settings.tls.certificate is None:
-        return
     try:
         found = load(settings.tls)
     except TlsFileError as wrong:
