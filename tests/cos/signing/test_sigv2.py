@@ -3,59 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
 
 import pytest
 from botocore.auth import HmacV1Auth, HmacV1QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cos.address import Address, Domains, Level, parse_address
+from cos.address import Address, Level
 from cos.errors import COSError
-from cos.request import Dialect, Request, read_request
-from cos.signing import (
-    Carrier,
-    Claim,
-    Scheme,
-    SigV2Terms,
-    Window,
-    check_coverage,
-    check_window,
-    read_claim,
-    sigv2,
-    verify,
-    with_hoisted_headers,
+from cos.request import Dialect, Request
+from cos.signing import Carrier, Scheme, Window, check_window, sigv2, with_hoisted_headers
+from tests.support.sigv2_requests import (
+    BUCKET,
+    DATE,
+    ID,
+    MOMENT,
+    PATH_HOST,
+    SECRET,
+    VIRTUAL_HOST,
+    prove,
+    received,
+    refusal,
+    sign,
 )
-
-ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-DOMAINS = Domains(gateway=("gateway.test",))
-BUCKET = "examplebucket-1250000000"
-PATH_HOST = "gateway.test:9000"
-VIRTUAL_HOST = f"{BUCKET}.gateway.test:9000"
-DATE = "Tue, 27 Mar 2007 19:36:42 +0000"
-MOMENT = 1175024202
-
-
-def received(
-    method: str, target: str, headers: Iterable[tuple[str, str]] = (), host: str = PATH_HOST
-) -> tuple[Request, Address]:
-    fields = [(b"host", host.encode()), *((name.encode(), value.encode()) for name, value in headers)]
-    request = read_request(method, target.encode(), fields)
-    return request, parse_address(request.host, request.target.path, DOMAINS)
-
-
-def prove(request: Request, address: Address, secret: str = SECRET) -> Claim:
-    claim = read_claim(request, sigv2_at=address)
-    verify(request, claim, secret)
-    check_coverage(request, claim, level=address.level)
-    return claim
-
-
-def refusal(request: Request, address: Address, secret: str = SECRET) -> str:
-    with pytest.raises(COSError) as caught:
-        prove(request, address, secret)
-    return caught.value.code
-
 
 # --- the published examples: AWS, "Signing and Authenticating REST Requests" ---------------------------------
 
@@ -96,8 +66,6 @@ def test_the_published_examples_are_signed_as_published(
 
 
 # --- what botocore signs -------------------------------------------------------------------------------------
-
-Signer = Callable[[AWSRequest], None]
 
 BOTO_REQUESTS = {
     "get": ("GET", "/a%20b/%E4%B8%AD%2B~%2A%27", "", {}),
@@ -176,16 +144,6 @@ def test_a_header_that_contradicts_the_url_is_refused() -> None:
 
 
 # --- everything covered is covered ---------------------------------------------------------------------------
-
-
-def sign(
-    method: str, target: str, headers: list[tuple[str, str]], host: str = PATH_HOST, date: str = DATE
-) -> tuple[str, str, list[tuple[str, str]], str]:
-    """Method, target, headers with Authorization, and host of a request signed by hand."""
-    request, address = received(method, target, headers, host)
-    bucket = address.bucket if host == VIRTUAL_HOST else None
-    text = sigv2.string_to_sign(request, date, sigv2.resources(request.target, bucket)[0])
-    return method, target, [*headers, ("Authorization", f"AWS {ID}:{sigv2.signature(SECRET, text)}")], host
 
 
 PART = f"/{BUCKET}/a?partNumber=1&uploadId=u1"
@@ -293,112 +251,3 @@ def test_the_string_to_sign_is_told_without_the_secrets_in_it() -> None:
     assert "x-amz-security-token:***" in shown
     assert "TOKEN" not in shown
     assert "CUSTOMER" not in shown
-
-
-# --- reading it ----------------------------------------------------------------------------------------------
-
-AUTHORIZATION = f"AWS {ID}:{'a' * 27}="
-URL = f"/{BUCKET}/k?AWSAccessKeyId={ID}&Expires=1175139620&Signature={'a' * 27}%3D"
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        (DATE, MOMENT),
-        ("Tue, 27 Mar 2007 19:36:42 GMT", MOMENT),
-        ("27 Mar 2007 19:36:42 UTC", MOMENT),
-        ("20070327T193642Z", MOMENT),
-    ],
-)
-def test_a_date_is_read_in_the_spellings_of_clients(text: str, moment: int) -> None:
-    for name in ("Date", "x-amz-date"):
-        request, address = received("GET", f"/{BUCKET}/k", [(name, text), ("Authorization", AUTHORIZATION)])
-        assert read_claim(request, sigv2_at=address).window == Window(moment, moment)
-
-
-@pytest.mark.parametrize(
-    ("target", "headers", "code"),
-    [
-        (f"/{BUCKET}/k", [("Authorization", AUTHORIZATION)], "AccessDenied"),
-        (f"/{BUCKET}/k", [("Authorization", AUTHORIZATION), ("Date", "1175139620")], "InvalidArgument"),
-        (f"/{BUCKET}/k", [("Authorization", AUTHORIZATION), ("Date", "27 Mar 2007 19:36:42 CET")], "InvalidArgument"),
-        (f"/{BUCKET}/k", [("Authorization", AUTHORIZATION), ("Date", "Tue, 31 Feb 2007 19:36:42 GMT")], "AccessDenied"),
-        (f"/{BUCKET}/k", [("Authorization", f"AWS {ID}"), ("Date", DATE)], "SignatureDoesNotMatch"),
-        (f"/{BUCKET}/k", [("Authorization", f"AWS {ID}:abc"), ("Date", DATE)], "SignatureDoesNotMatch"),
-        (f"/{BUCKET}/k", [("Authorization", f"AWS a b:{'a' * 27}="), ("Date", DATE)], "InvalidArgument"),
-        (URL, [("Authorization", AUTHORIZATION), ("Date", DATE)], "AccessDenied"),
-        (f"{URL}&X-Amz-Signature=1", [], "AccessDenied"),
-        (URL.replace("&Expires=1175139620", ""), [], "InvalidArgument"),
-        (URL.replace("1175139620", "soon"), [], "InvalidArgument"),
-        (URL.replace(f"AWSAccessKeyId={ID}&", ""), [], "InvalidArgument"),
-        (f"{URL}&Signature=b", [], "InvalidArgument"),
-    ],
-    ids=[
-        "no date", "a number as date", "another zone", "no such day", "no signature", "short signature", "odd id",
-        "header and query", "version 4 as well", "no expiry", "expiry no number", "no id", "two signatures",
-    ],
-)  # fmt: skip
-def test_what_is_malformed_is_refused(target: str, headers: list[tuple[str, str]], code: str) -> None:
-    request, address = received("GET", target, headers)
-    with pytest.raises(COSError) as caught:
-        read_claim(request, sigv2_at=address)
-    assert caught.value.code == code
-
-
-def test_a_url_says_nothing_of_chunks() -> None:
-    request, address = received("PUT", URL, [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")])
-    with pytest.raises(COSError, match=r"NotImplemented: .*presigned"):
-        read_claim(request, sigv2_at=address)
-
-
-@pytest.mark.parametrize(
-    ("target", "headers"),
-    [(f"/{BUCKET}/k", [("Authorization", AUTHORIZATION)]), (URL, []), (f"/{BUCKET}/k?Signature=x", [])],
-    ids=["header", "url", "one parameter of a url"],
-)
-def test_where_it_is_not_accepted_the_answer_says_what_is(target: str, headers: list[tuple[str, str]]) -> None:
-    request, _ = received("GET", target, headers)
-    with pytest.raises(COSError, match=r"InvalidRequest: .*Please use AWS4-HMAC-SHA256\.$"):
-        read_claim(request)
-
-
-# --- when it may be used -------------------------------------------------------------------------------------
-
-
-def window_refusal(claim: Claim, now: int) -> str | None:
-    try:
-        check_window(claim, now=now)
-    except COSError as error:
-        return error.code
-    return None
-
-
-@pytest.mark.parametrize(
-    ("after", "code"),
-    [(-901, "RequestTimeTooSkewed"), (-900, None), (0, None), (900, None), (901, "RequestTimeTooSkewed")],
-)
-def test_a_header_is_good_around_its_moment(after: int, code: str | None) -> None:
-    assert window_refusal(prove(*changed()), MOMENT + after) == code
-
-
-@pytest.mark.parametrize(
-    ("left", "code"), [(-1, "AccessDenied"), (0, None), (604_800, None), (604_801, "AccessDenied")]
-)
-def test_a_url_is_good_until_it_expires_and_no_longer_than_a_week(left: int, code: str | None) -> None:
-    claim = Claim(
-        carrier=Carrier.QUERY,
-        access_key_id=ID,
-        window=Window(0, MOMENT),
-        signed_headers=(),
-        signed_parameters=None,
-        signature="",
-        terms=SigV2Terms(None, str(MOMENT)),
-    )
-    assert window_refusal(claim, MOMENT - left) == code
-
-
-def test_of_a_service_nothing_but_the_path_is_signed() -> None:
-    _, _, headers, host = sign("GET", "/", [("Date", DATE)])
-    request, address = received("GET", "/?max-buckets=2", headers, host)
-    assert address.level is Level.SERVICE
-    prove(request, address)
