@@ -37,8 +37,13 @@ async def serve_as_worker(
         crew.append(Together(services, channels, anew=seat.again))
         return crew[0]
 
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_reader(seat.lifeline, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def orphaned() -> None:
+        loop.remove_reader(seat.lifeline)
+        stop.set()
+
+    loop.add_reader(seat.lifeline, orphaned)
     async with serving(own, sockets, crew_of=gathered, turn=Turn(turns, seat.number)) as services:
         answering = None
         if seat.number != FIRST:
@@ -53,7 +58,7 @@ async def serve_as_worker(
         await stop.wait()
         if answering is not None:
             answering.close()
-    asyncio.get_running_loop().remove_reader(seat.lifeline)
+    loop.remove_reader(seat.lifeline)
 
 
 def _handle_signals(stop: asyncio.Event, services: Services) -> None:

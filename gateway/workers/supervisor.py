@@ -177,7 +177,9 @@ class Supervisor:
                 continue
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
-                self._forget(worker)
+                if worker.ready >= 0:
+                    # It may have served before it ended.
+                    self._told(worker.ready)
                 worker.pid = 0
                 self._ended(number, worker, os.waitstatus_to_exitcode(status), pid)
 

@@ -94,9 +94,9 @@ class Crew(GatewayProgram):
 
 
 @contextmanager
-def crew(folder: Path, endpoint: str) -> Iterator[Crew]:
+def crew(folder: Path, endpoint: str, **changes: Any) -> Iterator[Crew]:
     """A started gateway of two workers; it is killed at the end if it still runs."""
-    program = Crew(folder, endpoint)
+    program = Crew(folder, endpoint, **changes)
     program.start()
     try:
         yield program

@@ -23,6 +23,7 @@ from tests.gateway.workers.crews import (
     eventually,
     status_on,
 )
+from tests.support.certificates import Authority, client_context
 from tests.support.client import Client, target
 from tests.support.names import CALLER_KEY, EXAMPLE, Key
 from tests.support.site import Site, fresh_key
@@ -208,6 +209,26 @@ def refused(port: int) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_workers_share_a_port_that_speaks_tls(endpoint: str, tmp_path: Path) -> None:
+    authority = Authority()
+    authority.server().write(tmp_path / "tls.pem", tmp_path / "tls.key")
+    tls = {"certificate": str(tmp_path / "tls.pem"), "key": str(tmp_path / "tls.key")}
+    context = client_context(authority)
+    with crew(tmp_path, endpoint, tls=tls) as program:
+        port = int(re.findall(r"serving https://127\.0\.0\.1:(\d+)", "".join(program.output))[-1])
+        raw = Client(port, CALLER_KEY).render("GET", EXAMPLE.host, target("nothing-is-here"))
+        kept = []
+        for _ in range(12):
+            plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+            kept.append(context.wrap_socket(plain, server_hostname="localhost"))
+            kept[-1].sendall(raw.replace(b"connection: close\r\n", b""))
+            assert kept[-1].recv(12) == b"HTTP/1.1 404"
+        assert min(program.served().values()) >= 1
+        assert sum(program.served().values()) == 12
+        for connection in kept:
+            connection.close()
 
 
 def test_when_the_parent_is_killed_no_worker_stays(fresh: Crew) -> None:
