@@ -161,14 +161,17 @@ class SecureServer(Server):
 
     async def _greet_admitted(self, accepted: socket.socket, address: str, admission: Admission) -> None:
         welcome = admission is Admission.WELCOME
-        protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        protocol.admission = admission
+        protocol: SecureProtocol | None = None
         result = Greeting.FAILED
         try:
             async with asyncio.timeout(self._deadlines.head_seconds if welcome else TURN_AWAY_SECONDS):
-                result = await self._secure(accepted, protocol)
+                first = await _first_byte(accepted)
+                if first == _HANDSHAKE_RECORD:
+                    protocol = self._new_protocol(admission)
+                    result = await self._secure(accepted, protocol)
+                else:
+                    with closing(accepted):
+                        result = await _answer_plain(accepted) if first else Greeting.GONE
         except TimeoutError:
             result = Greeting.TIMEOUT
         except OSError:
@@ -176,19 +179,19 @@ class SecureServer(Server):
             result = Greeting.FAILED
         finally:
             self._certificate.greetings[result] += 1
-            if not protocol.made:
+            if protocol is None or not protocol.made:
                 self._connections.leave(address, admission)
+
+    def _new_protocol(self, admission: Admission) -> SecureProtocol:
+        protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        protocol.admission = admission
+        made: SecureProtocol = protocol
+        return made
 
     async def _secure(self, accepted: socket.socket, protocol: SecureProtocol) -> Greeting:
         """Make a connection the protocol's once its handshake is over. Raises OSError; then it is closed."""
-        try:
-            first = await _first_byte(accepted)
-        except BaseException:
-            accepted.close()
-            raise
-        if first != _HANDSHAKE_RECORD:
-            with closing(accepted):
-                return await _answer_plain(accepted) if first else Greeting.GONE
         believed = self._certificate.material
         await asyncio.get_running_loop().connect_accepted_socket(
             lambda: protocol,
@@ -211,15 +214,22 @@ class SecureServer(Server):
 
 
 async def _first_byte(accepted: socket.socket) -> bytes:
-    """The first byte a client sends, which is left where it is; nothing when it leaves instead."""
+    """The first byte a client sends, which is left where it is; nothing when it leaves instead.
+
+    Raises OSError; then, and when it is cancelled, the connection is closed.
+    """
     loop = asyncio.get_running_loop()
     spoke = asyncio.Event()
     loop.add_reader(accepted, spoke.set)
     try:
-        await spoke.wait()
-    finally:
-        loop.remove_reader(accepted)
-    return accepted.recv(1, socket.MSG_PEEK)
+        try:
+            await spoke.wait()
+        finally:
+            loop.remove_reader(accepted)
+        return accepted.recv(1, socket.MSG_PEEK)
+    except BaseException:
+        accepted.close()
+        raise
 
 
 async def _answer_plain(accepted: socket.socket) -> Greeting:
