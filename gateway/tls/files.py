@@ -84,16 +84,20 @@ def load(settings: TlsSettings) -> TlsMaterial:
     trust, revocations_until = b"", None
     if settings.client_certificates is not ClientCertificates.OFF:
         trust, revocations_until = _ask_clients(context, settings)
-    return TlsMaterial(
-        context=context,
-        subject=leaf.subject.rfc4514_string() or "no subject",
-        serial=f"{leaf.serial_number:x}",
-        not_before=leaf.not_valid_before_utc,
-        not_after=leaf.not_valid_after_utc,
-        revocations_until=revocations_until,
-        content=sha256(sha256(chain).digest() + sha256(key).digest() + trust).digest(),
-        trust=trust,
-    )
+    try:
+        return TlsMaterial(
+            context=context,
+            subject=leaf.subject.rfc4514_string() or "no subject",
+            serial=f"{leaf.serial_number:x}",
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+            revocations_until=revocations_until,
+            content=sha256(sha256(chain).digest() + sha256(key).digest() + trust).digest(),
+            trust=trust,
+        )
+    except ValueError:
+        # Parsed only when it is asked for.
+        raise TlsFileError(f"tls.certificate: expected a well-formed certificate at {settings.certificate}.") from None
 
 
 def fingerprint(settings: TlsSettings) -> Fingerprint:
