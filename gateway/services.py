@@ -120,7 +120,7 @@ async def open_services(settings: Settings, *, notices: bool = True) -> AsyncIte
         stack.push_async_callback(audit.aclose)
         vault = Vault(await open_master_keys(settings))
         database = await stack.enter_async_context(await open_store(settings.store))
-        watch = StoreWatch(database)
+        watch = StoreWatch(database, max_stale_seconds=settings.store.stale_seconds)
         keys = KeySnapshot(watch, vault, configured=_configured_keys(settings))
         credentials = credentials_of(settings, watch, vault)
         await watch.refresh()

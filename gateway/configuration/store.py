@@ -41,3 +41,5 @@ class StoreSettings(Group):
     """SQLite file, made when missing."""
     postgresql: PostgresqlSettings | None = None
     """A database instead, which gateways on several machines share."""
+    stale_seconds: Annotated[int, Field(ge=3, le=60)] = 60
+    """How long requests are served from memory while the store cannot be read, and no withdrawal is heard of."""
