@@ -22,8 +22,8 @@ from emulator.body import MAX_DOCUMENT_BYTES
 from emulator.digests import combine_crc64, multipart_etag
 from emulator.exchange import Exchange, Response, quoted
 from emulator.metadata import encryption_headers
-from emulator.multipart import find_upload
-from emulator.objects import next_version_id
+from emulator.multipart import find_upload, take_document
+from emulator.objects import next_version_id, put_version
 from emulator.preconditions import check_replaced
 from emulator.store.model import (
     BucketRecord,
@@ -76,16 +76,15 @@ async def complete_multipart_upload(
         check_replaced(exchange, tables, planned.bucket)
         # The parts are looked up again: one may have been replaced while Complete waited.
         content = _join(tables.uploads.parts(upload.upload_id), listed)
-        tables.objects.put(
-            ObjectVersion(
-                bucket=upload.bucket,
-                key=upload.key,
-                version_id=planned.version_id,
-                modified=exchange.now,
-                content=content,
-                metadata=upload.metadata,
-            )
+        version = ObjectVersion(
+            bucket=upload.bucket,
+            key=upload.key,
+            version_id=planned.version_id,
+            modified=exchange.now,
+            content=content,
+            metadata=upload.metadata,
         )
+        put_version(tables, version, take_document(tables, upload, "tagging"), take_document(tables, upload, "acl"))
         tables.uploads.remove(upload.upload_id)
 
     planned = await exchange.store.transact(plan)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from cos.errors import COSError
 from cos.values import parse_part_number, parse_upload_id
 from cos.xml import Element, element
+from emulator.acl import asked_acl
 from emulator.dates import listing_date
 from emulator.encryption import check_customer_key
 from emulator.exchange import Exchange, Response, quoted
@@ -17,12 +18,14 @@ from emulator.metadata import encryption_headers, read_metadata
 from emulator.rendering import boolean_element, encoded, encoding_element, owner_element, read_count
 from emulator.store.model import Part, Upload
 from emulator.store.tables import Tables
+from emulator.tagging import read_tagging
 
 MAX_PARTS_LISTED = 1000
 
 
 async def initiate_multipart_upload(exchange: Exchange) -> Response:
     """Open an upload; its metadata becomes the object's at Complete."""
+    documents = {"tagging": read_tagging(exchange), "acl": asked_acl(exchange)}
     upload = Upload(
         upload_id=new_upload_id(exchange.now),
         bucket=exchange.bucket_name,
@@ -34,6 +37,10 @@ async def initiate_multipart_upload(exchange: Exchange) -> Response:
     def work(tables: Tables) -> None:
         exchange.require_bucket(tables)
         tables.uploads.add(upload)
+        for kind, document in documents.items():
+            if document is not None:
+                # They wait for the object under the name of its upload.
+                tables.documents.put(upload.bucket, upload.key, upload.upload_id, kind, document)
 
     await exchange.store.transact(work)
     root = element(
@@ -66,7 +73,10 @@ async def abort_multipart_upload(exchange: Exchange) -> Response:
     """Forget an upload and its parts."""
 
     def work(tables: Tables) -> None:
-        tables.uploads.remove(find_upload(exchange, tables).upload_id)
+        upload = find_upload(exchange, tables)
+        tables.uploads.remove(upload.upload_id)
+        take_document(tables, upload, "tagging")
+        take_document(tables, upload, "acl")
 
     await exchange.store.transact(work)
     return Response(204)
@@ -112,6 +122,13 @@ def find_upload(exchange: Exchange, tables: Tables) -> Upload:
     if upload is None or upload.bucket != bucket.name or upload.key != exchange.key:
         raise COSError("NoSuchUpload")
     return upload
+
+
+def take_document(tables: Tables, upload: Upload, kind: str) -> bytes | None:
+    """What the initiation said of the object, out of its waiting place; None when it said nothing."""
+    document = tables.documents.get(upload.bucket, upload.key, upload.upload_id, kind)
+    tables.documents.delete(upload.bucket, upload.key, upload.upload_id, kind)
+    return document
 
 
 def _part_element(part: Part) -> Element:

@@ -111,13 +111,14 @@ def _bucket_of_host(address: Address) -> str | None:
 
 def _read_date(text: str) -> int:
     """`Tue, 27 Mar 2007 19:36:42 +0000`, or as in SigV4, as Unix seconds. Raises COSError(AccessDenied)."""
-    if not text:
-        raise COSError("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
     match = _DATE.fullmatch(text)
-    if match is None:
-        return read_moment(text)
-    day, year, hour, minute, second = (int(match[name]) for name in ("day", "year", "hour", "minute", "second"))
     try:
-        return int(datetime(year, _MONTHS.index(match["month"]) + 1, day, hour, minute, second, tzinfo=UTC).timestamp())
-    except ValueError:
-        raise COSError("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
+        if match is None:
+            return read_moment(text)
+        day, year, hour, minute, second = (int(match[name]) for name in ("day", "year", "hour", "minute", "second"))
+        moment = datetime(year, _MONTHS.index(match["month"]) + 1, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except (COSError, ValueError):
+        moment = -1
+    if moment < 0:
+        raise COSError("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
+    return int(moment)

@@ -72,6 +72,16 @@ async def test_an_object_is_private_at_first(site: Site) -> None:
     assert grants(await site.call("GET", EXAMPLE, key, {"acl": ""})) == [OWNER]
 
 
+async def test_a_multipart_upload_is_tagged_and_shared_when_it_begins(site: Site) -> None:
+    begun = [(named(site, "tagging"), "a=1"), (named(site, "acl"), "public-read")]
+    upload = await site.initiate(headers=begun)
+    etag = (await site.upload_part(upload, 1, b"part")).header("etag")
+    assert_success(await site.complete(upload, [(1, etag or "")]))
+    tags = (await site.call("GET", EXAMPLE, upload.key, {"tagging": ""})).xml().iter("Tag")
+    assert [(tag.findtext("Key"), tag.findtext("Value")) for tag in tags] == [("a", "1")]
+    assert grants(await site.call("GET", EXAMPLE, upload.key, {"acl": ""})) == [OWNER, EVERYBODY_READS]
+
+
 async def test_an_acl_comes_one_way_and_is_known(site: Site) -> None:
     key = await site.seed(EXAMPLE, b"x")
     header: HeaderField = (named(site, "acl"), "public-read")
