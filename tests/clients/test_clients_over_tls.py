@@ -25,13 +25,14 @@ from tests.clients.test_snippets import CONTENT, MODULES, NEEDS, RUN, snippet
 from tests.support.certificates import LOCAL, Authority, client_context
 from tests.support.client import Client
 from tests.support.client_process import clean_environment
-from tests.support.gateway_program import GatewayProgram
+from tests.support.gateway_program import PRINCIPAL, GatewayProgram
 from tests.support.gateway_server import ALLOW_EVERYTHING
 from tests.support.names import CALLER_KEY, EXAMPLE, GATEWAY_DOMAIN, SERVER_KEY, SOURCE
-from tests.support.site import Site
+from tests.support.site import Site, pattern
 from tests.support.watch import Watch
 
 PATH = os.pathsep.join(map(str, (Path(sys.executable).parent, EXTRA_PYTHON.parent, os.environ["PATH"])))
+LARGE = pattern(20 * 1024 * 1024 + 7, seed=72)
 BY_ADDRESS = sorted(RUN.keys() - BY_NAME)
 
 
@@ -72,7 +73,14 @@ def secured(emulator_site: Site, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "ca.pem").write_bytes(authority.pem)
     program = GatewayProgram(folder, f"http://127.0.0.1:{emulator_site.port}", ALLOW_EVERYTHING)
     settings = yaml.safe_load(program.configuration.read_text("utf-8"))
-    settings["tls"] = {"certificate": str(folder / "tls.pem"), "key": str(folder / "tls.key")}
+    settings["tls"] = {
+        "certificate": str(folder / "tls.pem"),
+        "key": str(folder / "tls.key"),
+        "client_certificates": "optional",
+        "client_ca": str(folder / "ca.pem"),
+        "client_principals": {"cn:curl": PRINCIPAL},
+        "accept_unsigned": True,
+    }
     settings["data"]["domains"] = ["127.0.0.1", "localhost", GATEWAY_DOMAIN]
     program.configuration.write_text(yaml.safe_dump(settings), "utf-8")
     program.start()
@@ -121,6 +129,26 @@ def test_curl_reads_an_unsigned_refusal(secured: Secured, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("403")
     assert "<Code>AccessDenied</Code>" in done.stdout
+
+
+def test_curl_with_a_certificate_needs_no_signature(secured: Secured, emulator_site: Site, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    issued = secured.authority.issue(common_names=("curl",), client=True)
+    issued.write(tmp_path / "curl.pem", tmp_path / "curl.key")
+    (tmp_path / "large").write_bytes(LARGE)
+    url = f"{secured.endpoint}/{EXAMPLE.name}/large/by-curl"
+    curl = ["curl", "-sSf", "--noproxy", "*", "--cacert", str(secured.ca)]
+    curl += ["--cert", "curl.pem", "--key", "curl.key"]
+    upstream = Watch(emulator_site)
+    for step in (["-T", "large", url], ["-o", "back", url], ["-r", "1048570-1048585", "-o", "range", url]):
+        done = secured.run([*curl, *step], tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back").read_bytes() == LARGE
+    assert (tmp_path / "range").read_bytes() == LARGE[1_048_570:1_048_586]
+    assert {entry.access_key_id for entry in upstream.new()} == {SERVER_KEY.secret_id}
+    refused = secured.run([*curl[:-4], "-o", "never", url], tmp_path)
+    assert "403" in refused.stderr
 
 
 BY_NAME_IN_DNS = f"""
