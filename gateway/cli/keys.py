@@ -115,6 +115,67 @@ def list_keys(
 
 
 @app.command()
+def show(
+    key_id: KeyId,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one key; never its secret."""
+    with reported():
+        view = administered(config, server, token_file, lambda there: there.keys.show(key_id))
+    if as_json:
+        say_json(_described(view))
+        return
+    shown = {
+        **_described(view),
+        "labels": ", ".join(f"{name}={value}" for name, value in view.labels.items()),
+        "networks": ", ".join(view.networks) or "any",
+        "expires_at": _shown_expiry(view.expires_at) or "never",
+        "last_used_at": view.last_used_at.isoformat() if view.last_used_at else "never",
+    }
+    for name, value in shown.items():
+        say(f"{name:<13} {value}".rstrip())
+
+
+@app.command()
+def edit(
+    key_id: KeyId,
+    label: Annotated[str | None, typer.Option(help="Another note for people.", show_default=False)] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Replaces all labels, name=value; may repeat.")] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all labels away.")] = False,
+    network: Annotated[list[str] | None, typer.Option(help="Replaces all networks; may repeat.")] = None,
+    any_network: Annotated[bool, typer.Option("--any-network", help="Let it be used from anywhere.")] = False,
+    expires: Annotated[str | None, typer.Option(help="As for create; or never.", show_default=False)] = None,
+    config: ConfigOption = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a key's label, labels, networks or expiry. What is not named stays; so does its secret."""
+    if (tag and no_tags) or (network and any_network):
+        raise typer.BadParameter("expected new values or none of them, not both")
+    if label is None and expires is None and not (tag or no_tags or network or any_network):
+        raise typer.BadParameter("expected something to change")
+    labels = parse_pairs("--tag", tag or []) if tag or no_tags else None
+    until = None if expires in (None, "never") else parse_expiry("--expires", expires)
+    with reported():
+        from gateway.credentials.access_keys import UNCHANGED, KeyEdit
+
+        change = KeyEdit(
+            label=label,
+            labels=labels,
+            networks=tuple(network or ()) if network or any_network else None,
+            expires_at=UNCHANGED if expires is None else until,
+        )
+        changed(
+            config, server, token_file, lambda there, terms: there.keys.edit(key_id, change, terms), dry_run=dry_run
+        )
+    say(f"{key_id} is changed.")
+
+
+@app.command()
 def disable(
     key_id: KeyId,
     config: ConfigOption = None,

@@ -35,6 +35,7 @@ class Keys(Protocol):
     async def page(
         self, *, limit: int, after: tuple[int, str] | None = None, principal: str | None = None
     ) -> list[AccessKeyView]: ...
+    async def show(self, key_id: str) -> AccessKeyView: ...
     async def create(self, new: NewKey, terms: Terms) -> Outcome[AccessKeyView]: ...
     async def edit(self, key_id: str, edit: KeyEdit, terms: Terms) -> Outcome[AccessKeyView]: ...
     async def rotate(
@@ -130,7 +131,7 @@ class RemoteKeys:
             body["labels"] = dict(edit.labels)
         if not isinstance(edit.expires_at, Unchanged):
             body["expires_at"] = edit.expires_at.isoformat() if edit.expires_at is not None else None
-        before = await self._show(key_id)
+        before = await self.show(key_id)
         path = f"/access-keys/{_quoted(key_id)}"
         return Outcome(before, await self._asking.read(AccessKeyView, "PATCH", path, body=body, etag=before.etag))
 
@@ -142,18 +143,19 @@ class RemoteKeys:
             "overlap_seconds": int(rotation.overlap.total_seconds()),
             "expires_at": rotation.expires_at.isoformat() if rotation.expires_at is not None else None,
         }
-        before = await self._show(key_id)
+        before = await self.show(key_id)
         path = f"/access-keys/{_quoted(key_id)}/rotate"
         rotated = await self._asking.read(RotatedAccessKey, "POST", path, body=body, etag=before.etag)
         return Outcome(None, rotated.key, rotated.key.secret), Outcome(before, rotated.previous)
 
     async def delete(self, key_id: str, _: Terms) -> Outcome[AccessKeyView]:
         """As `KeyAdministration.delete`."""
-        before = await self._show(key_id)
+        before = await self.show(key_id)
         await self._asking.ask("DELETE", f"/access-keys/{_quoted(key_id)}", etag=before.etag)
         return Outcome(before, None)
 
-    async def _show(self, key_id: str) -> AccessKeyView:
+    async def show(self, key_id: str) -> AccessKeyView:
+        """As `KeyAdministration.show`."""
         return await self._asking.read(AccessKeyView, "GET", f"/access-keys/{_quoted(key_id)}")
 
 

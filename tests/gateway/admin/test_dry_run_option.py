@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from secrets import token_hex
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
 
-from gateway.cli.main import app
 from gateway.stores.admin_tokens import Role
+from tests.gateway.admin.commands import SECRET, run
 from tests.gateway.admin.conftest import Admin
 from tests.support.names import ACCOUNT
 
-SECRET = "CanarySecretKeyOfTheCloud0000000011"
 PAIR = ["--secret-id", "AKIDexampleexample0011"]
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T[0-9:+Z.]+")
-
-
-def run(admin: Admin, *arguments: str, local: bool, folder: Path, role: Role = Role.SECURITY) -> Result:
-    """A command in this process, on the gateway's own store or at its admin port."""
-    environment: dict[str, str | None] = {name: None for name in os.environ if name.startswith("COSGW_")}
-    if local:
-        assert admin.settings.master_key.value is not None
-        configuration = folder / "local.yaml"
-        configuration.write_text(
-            f"store: {{path: {admin.settings.store.path}}}\naudit: {{path: {admin.settings.audit.path}}}\n"
-        )
-        environment |= {
-            "COSGW_CONFIG": str(configuration),
-            "COSGW_MASTER_KEY": admin.settings.master_key.value.reveal(),
-        }
-    else:
-        environment["COSGW_ADMIN_TOKEN"] = admin.tokens[role]
-        arguments = (*arguments, "--server", admin.gateway.admin_endpoint)
-    return CliRunner().invoke(app, arguments, input=SECRET + "\n", env=environment)
 
 
 @pytest.fixture
