@@ -92,9 +92,12 @@ def open_payload(
     """A reader for the body of a request whose signature was proved.
 
     `sha256` is what the signature covers (`Claim.payload_sha256`), `signatures` the chain of a body in signed
-    chunks. Raises COSError(InvalidRequest) for promises that cannot be understood.
+    chunks. Raises COSError(InvalidRequest, InvalidDigest) for promises that cannot be understood.
     """
     headers = request.headers
+    if request.dialect is Dialect.S3 and headers.get(b"content-md5") == b"":
+        # Empty fields are not passed on; to S3 this one is a promise that nothing can keep.
+        raise COSError("InvalidDigest")
     checksums: dict[str, str | None] = {}
     if request.dialect is Dialect.S3 and operation.name not in _ABOUT_THE_OBJECT:
         for name in CHECKSUMS:

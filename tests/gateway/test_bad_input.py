@@ -89,6 +89,16 @@ async def test_control_headers_of_the_other_dialect_are_refused(site: Site, cont
     assert upstream.new() == []
 
 
+async def test_an_empty_content_md5_is_a_digest_to_s3_alone(site: Site) -> None:
+    upstream = Watch(site)
+    answer = await site.put(EXAMPLE, fresh_key(), b"x", [("content-md5", "")])
+    if site.client.scheme is Scheme.SIGV4:
+        assert_error(answer, 400, "InvalidDigest")
+        assert upstream.new() == []
+    else:
+        assert_success(answer)
+
+
 @pytest.mark.parametrize(
     "name", ["cache-control", "content-type", "content-disposition", "expires", "content-encoding"]
 )
