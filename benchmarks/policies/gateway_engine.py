@@ -1,24 +1,52 @@
-"""The gateway's own engine on the workload: prints one line of JSON. Trace and reasons are kept, as in service."""
+"""The gateway's own engine on the workload: prints one line of JSON. Trace and reasons are kept, as in service.
+
+All sets are in one process, and their rounds are interleaved, every other one backwards. A request is made a moment
+before it is judged, from texts of its own, as reading one makes it: what is cold in the caches is the policy.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+from statistics import median
 from time import process_time
 
-from benchmarks.policies.workload import REGION, Question, grants, microseconds, questions, resident_bytes
+from benchmarks.policies.workload import MAX_BYTES, REGION, Grant, Question, grants, questions, resident_bytes
 from cos.byte_range import ByteRange
 from cos.values import Bucket, ObjectKey, PartNumber, Region
-from policies.loading import DocumentSource, load_policies
+from policies.loading import DocumentSource, PolicySet, load_policies
 from policies.request import AccessRequest, Caller, Resource
 
-ASKED = 20_000
+ROUNDS = 31
+ASKED = 4_000
+"""Decisions of one round, the same in each."""
+MADE = 20
+"""Requests made at once, and then judged."""
+WAYS = (("allow", MAX_BYTES), ("deny", MAX_BYTES + 1), ("again", MAX_BYTES))
+"""`again`: the same statement allows every time, so that nothing of the policy is cold."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--statements", type=int, required=True)
-    granted = grants(parser.parse_args().statements)
+    parser.add_argument("--statements", type=int, nargs="+", required=True)
+    sizes = parser.parse_args().statements
+    found = {size: _loaded(size) for size in sizes}
+    gc.collect()
+    gc.freeze()
+    timings: dict[int, dict[str, list[float]]] = {size: {name: [] for name, _ in WAYS} for size in sizes}
+    for number in range(ROUNDS):
+        for size in sizes if number % 2 else sizes[::-1]:
+            policies, granted, _ = found[size]
+            for name, length in WAYS:
+                asked = questions(granted[:1] if name == "again" else granted, ASKED, allowed=name != "deny")
+                assert all(question.length == length for question in asked)
+                timings[size][name].append(_round(policies, asked))
+    print(json.dumps({size: {**found[size][2], **_described(timings[size])} for size in sizes}))
+
+
+def _loaded(size: int) -> tuple[PolicySet, list[Grant], dict[str, float]]:
+    granted = grants(size)
     text = "version: 1\nstatements:\n" + "".join(
         f"- {{id: s{number}, effect: allow, principals: ['{grant.principal}'], actions: ['cos:UploadPartCopy'], "
         f"source: {{bucket: {grant.source}, key: 'incoming/*', region: {REGION}}}, "
@@ -29,28 +57,46 @@ def main() -> None:
     before, started = resident_bytes(), process_time()
     policies = load_policies([DocumentSource("benchmark.yaml", text)])
     loaded = process_time() - started
-    weight = resident_bytes() - before
-    timings = {}
-    for name, allowed in (("allow", True), ("deny", False)):
-        asked = [_request(question) for question in questions(granted, ASKED, allowed=allowed)]
+    return policies, granted, {"resident_bytes": resident_bytes() - before, "load_seconds": loaded}
 
-        def decide(asked: list[AccessRequest] = asked) -> int:
-            return sum(policies.decide(request).allowed for request in asked)
 
-        timings[name] = microseconds(decide, ASKED, ASKED if allowed else 0)
-    print(json.dumps({"microseconds": timings, "resident_bytes": weight, "load_seconds": loaded}))
+def _round(policies: PolicySet, asked: list[Question]) -> float:
+    """Microseconds of CPU per decision."""
+    decide = policies.decide
+    spent = 0.0
+    allowed = 0
+    for first in range(0, len(asked), MADE):
+        requests = [_request(question) for question in asked[first : first + MADE]]
+        started = process_time()
+        decisions = [decide(request) for request in requests]
+        spent += process_time() - started
+        allowed += sum(decision.allowed for decision in decisions)
+    assert allowed == sum(question.length <= MAX_BYTES for question in asked)
+    return spent / len(asked) * 1e6
+
+
+def _described(timings: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    return {
+        "microseconds": {name: median(rounds) for name, rounds in timings.items()},
+        "spread": {name: (max(rounds) - min(rounds)) / median(rounds) for name, rounds in timings.items()},
+    }
 
 
 def _request(question: Question) -> AccessRequest:
     grant = question.grant
     return AccessRequest(
-        caller=Caller(grant.principal, "key"),
+        caller=Caller(_fresh(grant.principal), "key"),
         action="cos:UploadPartCopy",
-        resource=Resource(Bucket(grant.destination), ObjectKey("film.mov"), Region(REGION)),
-        source=Resource(Bucket(grant.source), ObjectKey("incoming/film.mov"), Region(REGION)),
+        resource=Resource(Bucket(_fresh(grant.destination)), ObjectKey("film.mov"), Region(REGION)),
+        source=Resource(Bucket(_fresh(grant.source)), ObjectKey("incoming/film.mov"), Region(REGION)),
         part_number=PartNumber(1),
         byte_range=ByteRange(0, question.length - 1),
     )
+
+
+def _fresh(text: str) -> str:
+    """An equal text that is another object, as one that was received is."""
+    return str(text.encode("ascii"), "ascii")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from time import process_time
 
 MAX_PRINCIPALS = 1000
@@ -58,14 +59,11 @@ def resident_bytes() -> int:
 
 
 def microseconds(decide: Callable[[], int], count: int, expected: int) -> float:
-    """The lowest CPU time per decision of several repeats, so that busy neighbours count less.
-
-    `decide` answers how many of `count` were allowed.
-    """
-    best = float("inf")
+    """The CPU time per decision, median of several repeats. `decide` answers how many of `count` were allowed."""
+    rounds = []
     for _ in range(REPEATS):
         started = process_time()
         allowed = decide()
-        best = min(best, process_time() - started)
+        rounds.append(process_time() - started)
         assert allowed == expected, f"expected {expected} allowed, got {allowed}"
-    return best / count * 1e6
+    return median(rounds) / count * 1e6
