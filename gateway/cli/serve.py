@@ -40,7 +40,7 @@ def serve(
 def _run(config: Path | None, flags: dict[str, Any], profile: Path | None) -> None:
     from gateway.process.imports import leave_out
 
-    leave_out("rich")
+    leave_out("rich", "pygments")
     from gateway.process.descriptors import raise_limit
     from gateway.process.environ import hide_secret_variables
     from gateway.process.memory import keep_memory_private
