@@ -196,3 +196,33 @@ async def test_a_client_that_leaves_while_it_is_not_read_from_is_noticed(
         writer.transport.abort()
         await asyncio.wait_for(ended.wait(), 10)
         await secured.settled()
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+@pytest.mark.parametrize("sent", [0, 1000, 300_000])
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_noticed(
+    tls: TlsSettings, context: ssl.SSLContext, says_goodbye: bool, sent: int
+) -> None:
+    ended: list[str] = []
+
+    async def handler(exchange: Exchange) -> None:
+        try:
+            await read_body_then_ok(exchange)
+            ended.append("whole")
+        except BaseException as end:
+            ended.append(type(end).__name__)
+            raise
+
+    async with securely_serving(handler, tls, Deadlines(60, 60, 60)) as secured:
+        _, writer = await secured.connect(context)
+        writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n" + bytes(sent))
+        await asyncio.sleep(0.1)
+        if says_goodbye:
+            writer.close()
+        else:
+            writer.transport.abort()
+        await secured.settled()
+        async with asyncio.timeout(5):
+            while not ended:
+                await asyncio.sleep(0.01)
+    assert ended[0] in ("ClientGone", "CancelledError")
