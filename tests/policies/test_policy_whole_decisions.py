@@ -327,6 +327,13 @@ def test_what_could_not_be_told_is_a_reason_too() -> None:
     )
 
 
+def test_both_ends_may_be_unknown() -> None:
+    ends = {"source": f"{{bucket: {RAW}, region: ap-seoul}}", "destination": f"{{bucket: {MEDIA}, region: ap-seoul}}"}
+    nowhere = copy(source=end(RAW, region=None), destination=end(MEDIA, region=None))
+    decision, _ = whole(nowhere, pair("yes", **ends))
+    assert [violation.rule for violation in decision.violations] == ["source.region", "destination.region"]
+
+
 @pytest.mark.parametrize(
     ("statements", "rehearsed"),
     [
