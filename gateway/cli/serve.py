@@ -116,6 +116,7 @@ def _serve_with_workers(settings: Settings, profile: Path | None) -> None:
             grace_seconds=settings.data.drain_seconds + GRACE_SECONDS,
             serving=lambda: say(f"serving {places} with {settings.workers} workers"),
             stopping=stopping,
+            ended=turns.leave,
         )
         raise typer.Exit(supervisor.run())
 

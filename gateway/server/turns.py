@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 0.005
 """How long the others may take. Then they are busy or gone, and whoever waited takes what there is."""
 
 _SLOT = struct.Struct("q")
+_ENDED = 1 << 40
+"""More connections than any process holds."""
 
 
 class Turns:
@@ -31,6 +33,10 @@ class Turns:
     def publish(self, number: int, connections: int) -> None:
         """How many connections the process with that number, counted from 1, holds now."""
         _SLOT.pack_into(self._memory, self._places[number - 1], connections)
+
+    def leave(self, number: int) -> None:
+        """The process with that number has ended: nobody waits for it until another one takes its number."""
+        self.publish(number, _ENDED)
 
     def is_mine(self, number: int, connections: int) -> bool:
         """Whether a process that holds that many may take another one."""

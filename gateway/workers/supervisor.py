@@ -64,6 +64,7 @@ class Supervisor:
 
     `work` is called in each forked process and gives its exit code. `serving` is called once, when all are ready;
     `stopping` once, before the workers are told to end: close what listens there, or new clients wait for nobody.
+    `ended` is called with the number of each worker that has ended.
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Supervisor:
         grace_seconds: float,
         serving: Callable[[], None],
         stopping: Callable[[], None],
+        ended: Callable[[int], None],
     ) -> None:
         self._work = work
         self._grace_seconds = grace_seconds
         self._serving = serving
         self._stopping = stopping
+        self._on_end = ended
         self._workers = {number: _Worker() for number in range(1, count + 1)}
         self._selector = selectors.DefaultSelector()
         self._announced = False
@@ -181,6 +184,7 @@ class Supervisor:
                     # It may have served before it ended.
                     self._told(worker.ready)
                 worker.pid = 0
+                self._on_end(number)
                 self._ended(number, worker, os.waitstatus_to_exitcode(status), pid)
 
     def _ended(self, number: int, worker: _Worker, code: int, pid: int) -> None:

@@ -46,6 +46,18 @@ def test_a_process_that_takes_a_seat_again_holds_nothing() -> None:
     assert not first.is_mine(0)
 
 
+def test_nobody_waits_for_a_process_that_has_ended() -> None:
+    turns = Turns(2)
+    first, second = Turn(turns, 1), Turn(turns, 2)
+    first.hold(10)
+    second.hold(0)
+    assert not first.is_mine(0)
+    turns.leave(2)
+    assert first.is_mine(0)
+    Turn(turns, 2)
+    assert not first.is_mine(0)
+
+
 def test_connections_that_come_and_go_are_published() -> None:
     turns = Turns(2)
     connections = PublishedConnections(max_connections=2, max_per_address=2, turn=Turn(turns, 2))

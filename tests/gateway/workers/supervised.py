@@ -50,6 +50,7 @@ def main() -> None:
         grace_seconds=1.0,
         serving=lambda: print("serving", flush=True),
         stopping=lambda: print("stopping", flush=True),
+        ended=lambda number: print(f"ended {number}", flush=True),
     )
     sys.exit(supervisor.run())
 

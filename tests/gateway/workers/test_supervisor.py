@@ -65,5 +65,5 @@ def test_a_first_worker_that_cannot_start_ends_the_program_and_shows_why() -> No
     with supervised("raises") as process:
         output, errors = process.communicate(timeout=30)
         assert process.returncode == 1
-    assert output == "stopping\n"
+    assert output == "ended 1\nstopping\n"
     assert errors.count("ValueError: a worker's own mistake") == 1
