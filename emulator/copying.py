@@ -26,6 +26,7 @@ from emulator.exchange import Exchange, Response, quoted
 from emulator.metadata import encryption_headers, merge_copied, read_metadata
 from emulator.multipart import find_upload
 from emulator.objects import next_version_id, put_version
+from emulator.preconditions import check_replaced
 from emulator.reading import find_version
 from emulator.store.model import (
     BucketRecord,
@@ -127,6 +128,7 @@ async def put_object_copy(exchange: Exchange) -> Response:
 
         def work(tables: Tables) -> tuple[ObjectVersion, BucketRecord]:
             bucket = exchange.require_bucket(tables)
+            check_replaced(exchange, tables, bucket)
             version = ObjectVersion(
                 bucket=bucket.name,
                 key=exchange.key,

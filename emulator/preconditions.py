@@ -1,4 +1,4 @@
-"""Conditions on what a write would replace: If-Match and If-None-Match of PUT Object and Complete.
+"""Conditions on what a write would replace: If-Match and If-None-Match of PUT Object, its copies, and Complete.
 
 Judged in the transaction that writes, so that of two writers who both saw nothing only one succeeds.
 

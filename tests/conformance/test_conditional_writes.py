@@ -12,7 +12,7 @@ import pytest
 
 from cos.signing import Scheme
 from tests.support.expect import assert_error, assert_success
-from tests.support.names import EXAMPLE, VERSIONED
+from tests.support.names import EXAMPLE, SOURCE, VERSIONED
 from tests.support.site import Site, Upload, fresh_key, quoted_md5
 
 OLD, NEW = b"what was there", b"what replaces it"
@@ -98,3 +98,18 @@ async def test_an_upload_is_completed_if_nothing_is_there(site: Site) -> None:
     assert (await site.get(EXAMPLE, taken.key)).body == OLD
     # The upload is still there, and may be completed after all.
     assert await complete(site, taken, ("if-match", ETAG)) == 200
+
+
+async def test_a_copy_replaces_only_what_it_means_to(site: Site) -> None:
+    source, key = await site.seed(SOURCE, NEW), fresh_key("conditional")
+    s3 = site.client.scheme is Scheme.SIGV4
+    name, place = (
+        ("x-amz-copy-source", f"{SOURCE.name}/{source}") if s3 else ("x-cos-copy-source", SOURCE.source(source))
+    )
+    assert_success(await site.put(EXAMPLE, key, b"", [(name, place), ("if-none-match", "*")]))
+    await site.seed(EXAMPLE, OLD, key=key)
+    assert_error(await site.put(EXAMPLE, key, b"", [(name, place), ("if-none-match", "*")]), 412, "PreconditionFailed")
+    assert_error(await site.put(EXAMPLE, key, b"", [(name, place), ("if-match", OTHER)]), 412, "PreconditionFailed")
+    assert (await site.get(EXAMPLE, key)).body == OLD
+    assert_success(await site.put(EXAMPLE, key, b"", [(name, place), ("if-match", ETAG)]))
+    assert (await site.get(EXAMPLE, key)).body == NEW
