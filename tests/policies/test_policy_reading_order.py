@@ -7,8 +7,10 @@ from itertools import permutations
 import pytest
 
 from policies.nodes import Mapping, Node, Scalar, Sequence, parse_nodes
+from policies.patterns import Pattern
 from policies.problems import PolicyErrors
-from tests.policies.building import MEDIA, RAW, copy, end, errors_of, load
+from policies.statement import COPYING_ACTIONS, PLAIN_ACTIONS, Selector
+from tests.policies.building import MEDIA, RAW, copy, document, end, errors_of, load, on, pair
 
 SECTIONS = {
     "version": "version: 1\n",
@@ -88,6 +90,77 @@ def test_a_key_given_twice_is_refused_wherever_it_stands(name: str, last: bool) 
     text = whole + again if last else again + whole
     errors = errors_of(text)
     assert [error.found for error in errors if error.path == name] == [f"{name!r} again"]
+
+
+# --- what is read once for all the statements that say it ------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["pair first", "resource first"])
+def test_the_same_glob_of_actions_means_copies_in_a_pair_and_none_on_a_resource(order: int) -> None:
+    statements = [pair().replace("'cos:UploadPartCopy'", "'cos:*'"), on(actions="['cos:*']")][::order]
+    actions = {statement.id: statement.actions for statement in load(document(*statements)).statements}
+    assert actions == {"copy": COPYING_ACTIONS, "read": PLAIN_ACTIONS}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "error"),
+    [
+        (
+            pair("a", when="{same_region: true}"),
+            on("b", when="{same_region: true}"),
+            "when.same_region: found 'same_region', expected a rule about a resource",
+        ),
+        (
+            pair("a", when="{same_region: true}"),
+            pair("b", when="{same_region: 'true'}"),
+            "when.same_region: found 'true', expected true or false",
+        ),
+        (
+            pair("a", when="{part_number: {max: 3}}"),
+            pair("b", when="{part_number: {max: '3'}}"),
+            "when.part_number.max: found '3', expected an integer",
+        ),
+        (
+            pair("a", when="{part_number: {max: 3}}"),
+            pair("b", when="{part_number: {max: [3]}}"),
+            "when.part_number.max: found a list, expected an integer",
+        ),
+        (
+            on("a", resource="{bucket: '*', key: RAW*}"),
+            on("b", resource="{bucket: RAW*, key: '*'}"),
+            "resource.bucket: found 'RAW*', expected a glob of lower-case letters",
+        ),
+        (
+            on("a", resource="{bucket: '*', account: '1'}"),
+            on("b", resource="{bucket: '*', region: '1_'}"),
+            "resource.region: found '1_', expected a region",
+        ),
+    ],
+)
+def test_what_was_sound_in_one_place_is_read_again_in_another(first: str, second: str, error: str) -> None:
+    (found,) = errors_of(document(first, second))
+    assert f"{found}".partition(": statements[1].")[2].startswith(error)
+
+
+def test_a_mistake_is_told_wherever_it_is_made() -> None:
+    wrong = [pair(name, source="{bucket: raw}", when="{range: {max: 1GB}}") for name in ("a", "b")]
+    assert [(error.line, error.path) for error in errors_of(document(*wrong))] == [
+        (3, "statements[0].source.bucket"),
+        (3, "statements[0].when.range.max"),
+        (4, "statements[1].source.bucket"),
+        (4, "statements[1].when.range.max"),
+    ]
+
+
+def test_lists_of_equal_words_are_lists_of_what_they_stand_for() -> None:
+    text = document(
+        on("a", principals="[x-1250000000]", resource="{bucket: [x-1250000000], key: [x-1250000000]}"),
+        on("b", principals="x-1250000000", resource="{bucket: x-1250000000, key: [y]}"),
+    )
+    first, second = load(text).statements
+    assert first.principals == second.principals == (Pattern("x-1250000000"),)
+    assert first.resource == Selector("resource", (Pattern("x-1250000000"),), (Pattern("x-1250000000"),))
+    assert second.resource == Selector("resource", (Pattern("x-1250000000"),), (Pattern("y"),))
 
 
 # --- the list that is given away as it is read ---------------------------------------------------------------
