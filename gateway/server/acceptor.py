@@ -63,6 +63,13 @@ class Acceptor:
         for greeting in self._greetings:
             greeting.cancel()
 
+    async def settle(self) -> None:
+        """Accept nothing more, and wait until every connection that was accepted has an owner."""
+        if self._paused is not None:
+            self._paused.cancel()
+        self._loop.remove_reader(self._listener)
+        await self.wait_closed()
+
     async def wait_closed(self) -> None:
         """Wait until no connection is being greeted."""
         await asyncio.gather(*self._greetings, return_exceptions=True)
@@ -116,6 +123,12 @@ class SharingServer(Server):
         await self.lifespan.startup()
         self.servers = [Acceptor(listener, self._greet, self._turn) for listener in sockets or ()]  # type: ignore[misc]  # as used
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, when no connection is on its way to its protocol: given up, it would never be told its end."""
+        for acceptor in self.servers:
+            await acceptor.settle()  # type: ignore[attr-defined]  # they are Acceptors
+        await super().shutdown(sockets)
 
     async def _greet(self, accepted: socket.socket, _: str) -> None:
         protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
