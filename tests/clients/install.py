@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from glob import glob
 from pathlib import Path
 
 import dev
@@ -23,13 +24,14 @@ from tests.upstream_swift import install_swift
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 NODE_FILES = ("package.json", "package-lock.json", ".npmrc")
-DEBIAN = ("rclone", "s3cmd")
+DEBIAN = {"rclone": "rclone", "s3cmd": "s3cmd", "postgresql": "/usr/lib/postgresql/*/bin/initdb"}
+"""Packages, and the program each is for. PostgreSQL is no client: the store's tests run a server of their own."""
 STAMP = INSTALLED / "installed"
 
 
 def main() -> int:
     """1 when something could not be installed; what could be is there then."""
-    missing = [name for name in DEBIAN if shutil.which(name) is None]
+    missing = [name for name, program in DEBIAN.items() if not (shutil.which(program) or glob(program))]
     if missing:
         install_debian(missing)
     INSTALLED.mkdir(parents=True, exist_ok=True)
