@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import venv
-from glob import glob
 from pathlib import Path
 
 import dev
@@ -24,14 +23,14 @@ from tests.upstream_swift import install_swift
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 NODE_FILES = ("package.json", "package-lock.json", ".npmrc")
-DEBIAN = {"rclone": "rclone", "s3cmd": "s3cmd", "postgresql": "/usr/lib/postgresql/*/bin/initdb"}
-"""Packages, and the program each is for. PostgreSQL is no client: the store's tests run a server of their own."""
+DEBIAN = ("rclone", "s3cmd", "postgresql")
+"""PostgreSQL is no client: the store's tests run a server of their own."""
 STAMP = INSTALLED / "installed"
 
 
 def main() -> int:
     """1 when something could not be installed; what could be is there then."""
-    missing = [name for name, program in DEBIAN.items() if not (shutil.which(program) or glob(program))]
+    missing = [name for name in DEBIAN if not is_there(name)]
     if missing:
         install_debian(missing)
     INSTALLED.mkdir(parents=True, exist_ok=True)
@@ -45,6 +44,11 @@ def main() -> int:
         dev.say(str(problem))
         return 1
     return 0
+
+
+def is_there(name: str) -> bool:
+    # Debian puts PostgreSQL's server programs beside the path.
+    return shutil.which(name) is not None or any(Path("/usr/lib", name).glob("*/bin/initdb"))
 
 
 def fingerprint() -> str:
