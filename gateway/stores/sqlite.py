@@ -6,12 +6,16 @@ transaction, so that two of them queue instead of failing in the middle.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import sqlite3
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -21,6 +25,9 @@ from gateway.stores.engines import Engines
 
 BUSY_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another process's write to end."""
+
+SWITCH_PAUSE_SECONDS = 0.02
+"""How long the opener of a new file waits before it tries again to switch its journal."""
 
 _FILE_MODE = 0o600
 
@@ -50,9 +57,9 @@ def _cause(error: Exception) -> str:
 
 
 def _configure_connection(connection: Any, _record: Any) -> None:
+    connection.run_async(_switch_to_wal)
     cursor = connection.cursor()
     try:
-        cursor.execute("PRAGMA journal_mode = WAL")
         # An acknowledged key survives a power cut: keys are written rarely, so the wait does not matter.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -60,6 +67,24 @@ def _configure_connection(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA secure_delete = ON")
     finally:
         cursor.close()
+
+
+async def _switch_to_wal(driver: aiosqlite.Connection) -> None:
+    """Write-ahead logging, for good: it is a property of the file.
+
+    Of several who open a new file at once only one can switch. SQLite tells the others at once that it is locked, and
+    does not let them wait as for any other lock.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            await driver.execute_fetchall("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+            await asyncio.sleep(SWITCH_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_transaction(connection: Any) -> None:

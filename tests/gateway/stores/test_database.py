@@ -86,7 +86,7 @@ async def test_a_store_of_a_newer_release_is_refused_and_left_alone(tmp_path: Pa
 
 
 async def test_many_openers_of_a_new_file_build_it_once(tmp_path: Path) -> None:
-    for attempt in range(5):
+    for attempt in range(20):
         path = tmp_path / f"store-{attempt}.db"
         databases = await asyncio.gather(*(Database.open(path) for _ in range(6)))
         revisions = {(await read_contents(database)).revision for database in databases}
