@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from gateway.process.pages import use_large_pages
 from policies.decision import Decision
 from policies.loading import DocumentSource, PolicySet, load_policies
 from policies.narrowing import Narrowing, parse_narrowing
@@ -90,7 +91,7 @@ class PolicyFiles:
         """
         async with self._reloading:
             try:
-                fresh = await asyncio.to_thread(self._read)
+                fresh = await asyncio.to_thread(self._read_to_stay)
             except PolicyErrors as errors:
                 self._refuse(cause, errors)
                 raise
@@ -133,6 +134,12 @@ class PolicyFiles:
     def _read(self) -> PolicySet:
         """Every document, validated and tested. Touches nothing of this object: it runs in a thread."""
         return load_policies(read_documents(self.paths), territories=self._territories)
+
+    def _read_to_stay(self) -> PolicySet:
+        """`_read`, of a set that is going to be used. Large pages are not missed while it is tested only."""
+        fresh = self._read()
+        use_large_pages()
+        return fresh
 
     def _refuse(self, cause: str, errors: PolicyErrors) -> None:
         self._reloads[(cause, "refused")] += 1

@@ -12,6 +12,8 @@ import ctypes
 import gc
 import sys
 
+from gateway.process.pages import use_large_pages
+
 YOUNG_OBJECTS = 10_000
 """Containers made and not yet freed that start a look at the young ones (Python's default: 700)."""
 
@@ -23,4 +25,5 @@ def settle() -> None:
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
         # What reading policies and settings took goes back to the system: glibc would keep it.
         library.malloc_trim(0)
+    use_large_pages()
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
