@@ -228,6 +228,9 @@ def refused(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        # It was in the queue when the port was closed. The next one is refused.
+        return False
     return False
 
 
