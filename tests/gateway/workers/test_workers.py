@@ -228,9 +228,11 @@ def refused(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except ConnectionRefusedError:
         return True
-    except ConnectionResetError:
-        # It was in the queue when the port was closed. The next one is refused.
+    except (ConnectionResetError, TimeoutError):
+        # It was in the queue when the port was closed, or the queue was full. A later one is refused.
         return False
+    # Not faster than connections are accepted, or the queue is all that is tested.
+    time.sleep(0.005)
     return False
 
 
