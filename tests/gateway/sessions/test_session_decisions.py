@@ -79,7 +79,8 @@ def outcomes_of(log: Path, key: Key, count: int) -> list[dict[str, Any]]:
     """The outcomes of a session's requests, once they are written, which happens after the answers."""
     deadline = time.monotonic() + 10
     while True:
-        events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        # The last line may be on its way.
+        events = [json.loads(line) for line in log.read_text("utf-8").rpartition("\n")[0].splitlines()]
         found = [e for e in events if e.get("access_key_id") == key.secret_id and e["type"] == "outcome"]
         if len(found) == count:
             return found
