@@ -47,7 +47,9 @@ class Admin:
 
     def events(self) -> list[dict[str, Any]]:
         """Every line of the audit log."""
-        return [json.loads(line) for line in self.settings.audit.path.read_text("utf-8").splitlines()]
+        return [
+            json.loads(line) for line in self.settings.audit.path.read_text("utf-8").rpartition("\n")[0].splitlines()
+        ]
 
     def event_of(self, answer: httpx.Response) -> dict[str, Any]:
         """The line of one request, which is written soon after the answer. Raises LookupError."""

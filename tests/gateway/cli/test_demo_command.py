@@ -42,7 +42,9 @@ def test_the_guided_copy_shows_a_copy_and_four_refusals_and_nothing_else(tmp_pat
     ):
         assert said in done.stdout
     assert '"event"' not in done.stdout
-    events = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text("utf-8").splitlines()]
+    events = [
+        json.loads(line) for line in (tmp_path / "audit.jsonl").read_text("utf-8").rpartition("\n")[0].splitlines()
+    ]
     copies = [event for event in events if event["type"] == "intent" and event["action"] == "cos:UploadPartCopy"]
     assert len(copies) == 11
     assert {event["source"]["bucket"] for event in copies} == {"raw-1250000000"}
