@@ -57,17 +57,13 @@ class Acceptor:
 
     def close(self) -> None:
         """Accept nothing more; connections that were not greeted yet are closed."""
-        if self._paused is not None:
-            self._paused.cancel()
-        self._loop.remove_reader(self._listener)
+        self._stop_accepting()
         for greeting in self._greetings:
             greeting.cancel()
 
     async def settle(self) -> None:
         """Accept nothing more, and wait until every connection that was accepted has an owner."""
-        if self._paused is not None:
-            self._paused.cancel()
-        self._loop.remove_reader(self._listener)
+        self._stop_accepting()
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
@@ -78,6 +74,11 @@ class Acceptor:
     def greeted(self) -> int:
         """Connections that were accepted and have no owner yet."""
         return len(self._greetings)
+
+    def _stop_accepting(self) -> None:
+        if self._paused is not None:
+            self._paused.cancel()
+        self._loop.remove_reader(self._listener)
 
     def _accept(self) -> None:
         self._take(self._turn)
@@ -111,10 +112,10 @@ class Acceptor:
         self._take(None)
 
 
-class SharingServer(Server):
-    """A server of plain connections on a port that other processes serve as well."""
+class AcceptingServer(Server):
+    """A server that takes its connections itself. `turn` is for a port that other processes serve as well."""
 
-    def __init__(self, config: uvicorn.Config, turn: Turn) -> None:
+    def __init__(self, config: uvicorn.Config, turn: Turn | None) -> None:
         super().__init__(config)
         self._turn = turn
 
@@ -124,6 +125,19 @@ class SharingServer(Server):
         self.servers = [Acceptor(listener, self._greet, self._turn) for listener in sockets or ()]  # type: ignore[misc]  # as used
         self.started = True
 
+    def _greet(self, accepted: socket.socket, address: str) -> Coroutine[Any, Any, None] | None:
+        """As `Greets`."""
+        raise NotImplementedError
+
+    def _new_protocol(self) -> Any:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+class SharingServer(AcceptingServer):
+    """A server of plain connections on a port that other processes serve as well."""
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's, when no connection is on its way to its protocol: given up, it would never be told its end."""
         for acceptor in self.servers:
@@ -131,16 +145,14 @@ class SharingServer(Server):
         await super().shutdown(sockets)
 
     async def _greet(self, accepted: socket.socket, _: str) -> None:
-        protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
+        protocol = self._new_protocol()
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, accepted)
         except OSError:
             accepted.close()
 
 
-class SecureServer(Server):
+class SecureServer(AcceptingServer):
     """A server whose connections begin with a handshake. The `config`'s protocol class is a `SecureProtocol`."""
 
     def __init__(
@@ -152,18 +164,11 @@ class SecureServer(Server):
         deadlines: Deadlines,
         turn: Turn | None = None,
     ) -> None:
-        super().__init__(config)
-        self._turn = turn
+        super().__init__(config, turn)
         self._certificate = certificate
         self._connections = connections
         self._deadlines = deadlines
         certificate.trust_changed.append(self._ask_again)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's, with an acceptor for each listening socket."""
-        await self.lifespan.startup()
-        self.servers = [Acceptor(listener, self._greet, self._turn) for listener in sockets or ()]  # type: ignore[misc]  # as used
-        self.started = True
 
     def _greet(self, accepted: socket.socket, address: str) -> Coroutine[Any, Any, None] | None:
         admission = self._connections.enter(address)
@@ -180,7 +185,7 @@ class SecureServer(Server):
             async with asyncio.timeout(self._deadlines.head_seconds if welcome else TURN_AWAY_SECONDS):
                 first = await _first_byte(accepted)
                 if first == _HANDSHAKE_RECORD:
-                    protocol = self._new_protocol(admission)
+                    protocol = self._admitted_protocol(admission)
                     result = await self._secure(accepted, protocol)
                 else:
                     with closing(accepted):
@@ -195,13 +200,10 @@ class SecureServer(Server):
             if protocol is None or not protocol.made:
                 self._connections.leave(address, admission)
 
-    def _new_protocol(self, admission: Admission) -> SecureProtocol:
-        protocol: Any = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
+    def _admitted_protocol(self, admission: Admission) -> SecureProtocol:
+        protocol: SecureProtocol = self._new_protocol()
         protocol.admission = admission
-        made: SecureProtocol = protocol
-        return made
+        return protocol
 
     async def _secure(self, accepted: socket.socket, protocol: SecureProtocol) -> Greeting:
         """Make a connection the protocol's once its handshake is over. Raises OSError; then it is closed."""
