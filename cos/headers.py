@@ -64,11 +64,6 @@ class Headers:
     def __len__(self) -> int:
         return len(self.fields)
 
-    @property
-    def repeats(self) -> bool:
-        """Whether any field appears more than once."""
-        return self.known.repeats
-
     def names(self) -> Iterable[bytes]:
         """Each field name once, in order of first appearance."""
         return self.known.distinct

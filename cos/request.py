@@ -50,7 +50,7 @@ _CONTROL_PREFIXES = (b"x-cos-", b"x-amz-", b"x-ci-")
 _DIALECT_PREFIXES = (b"x-cos-", b"x-amz-")
 ECHOED_HEADERS = frozenset({b"x-cos-request-id", b"x-cos-trace-id", b"x-cos-hash-crc64ecma", b"x-cos-object-type"})
 """Fields of answers, which s3cmd sends back to set an object's metadata anew. In a request they mean nothing."""
-_REPEATABLE_PREFIXES = (b"x-cos-meta-", b"x-amz-meta-")
+METADATA_PREFIXES = (b"x-cos-meta-", b"x-amz-meta-")
 _CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b""})
 
 
@@ -126,7 +126,7 @@ def _judge_names(known: FieldNames) -> tuple[str | None, int]:
             # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
             return f"Expected header names of letters, digits and '-', got {name[:40]!r}.", 0
     for name in known.distinct if known.repeats else ():
-        single = name in _SINGLE or (name.startswith(_CONTROL_PREFIXES) and not name.startswith(_REPEATABLE_PREFIXES))
+        single = name in _SINGLE or (name.startswith(_CONTROL_PREFIXES) and not name.startswith(METADATA_PREFIXES))
         if single and known.names.count(name) > 1:
             return f"Expected one {name.decode('ascii')!r} header, got several.", 0
     return None, sum(map(len, known.names))

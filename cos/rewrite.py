@@ -25,7 +25,7 @@ from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
 from cos.headers import FieldNames
 from cos.operations import SIGNATURE_PARAMETERS
-from cos.request import ECHOED_HEADERS, Dialect, Request
+from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
 from cos.target import Parameter, render_path, render_query
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
@@ -71,7 +71,6 @@ _CONTROLS = frozenset(
 )  # fmt: skip
 """Control headers that are passed on, without their dialect prefix. `meta-*` is passed on as well."""
 
-_METADATA = (b"x-cos-meta-", b"x-amz-meta-")
 _REWRITTEN = frozenset({"copy-source", "copy-source-range"})
 _DROPPED = frozenset(
     # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
@@ -162,7 +161,7 @@ def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
     fields = request.headers.fields
     places = _forwarded_places(request.headers.known, is_aws_chunked(request.headers))
     # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
-    headers = [field for place in places if (field := fields[place])[1] or field[0].startswith(_METADATA)]
+    headers = [field for place in places if (field := fields[place])[1] or field[0].startswith(METADATA_PREFIXES)]
     if request.dialect is Dialect.S3 and b"content-encoding" in request.headers:
         codings = read_content_codings(request.headers)
         headers = [field for field in headers if field[0] != b"content-encoding"]
