@@ -55,8 +55,7 @@ async def answer_dry_run(exchange: Exchange, context: Context, detail: ReasonDet
         (b"x-cosgw-decision-id", (context.decision_id or "").encode("ascii")),
         (b"content-length", b"%d" % len(body)),
     ]
-    await exchange.start(200, headers)
-    await exchange.finish(b"" if exchange.method == "HEAD" else body)
+    await exchange.answer(200, headers, body)
 
 
 def render_dry_run(decision: Decision, decision_id: str, detail: ReasonDetail) -> bytes:

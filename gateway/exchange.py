@@ -152,6 +152,11 @@ class Exchange:
         self.bytes_out += len(piece)
         await self._send({"type": "http.response.body", "body": piece, "more_body": False})
 
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> None:
+        """Send a whole response at once. `headers` say its length; to HEAD no body is sent, whatever they say."""
+        await self.start(status, headers)
+        await self.finish(b"" if self.method == "HEAD" else body)
+
     def abort(self) -> None:
         """Cut the connection in the middle of a response: the client must not take it for a whole one."""
         self._abort()

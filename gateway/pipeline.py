@@ -229,8 +229,7 @@ class Pipeline:
         if error.status == 400 or context.request is None:
             # What could not be read may be followed by bytes that were never meant as a request.
             headers.append((b"connection", b"close"))
-        await exchange.start(error.status, headers)
-        await exchange.finish(b"" if exchange.method == "HEAD" else body)
+        await exchange.answer(error.status, headers, body)
         return "refused" if context.upstream_status is None else "failed"
 
     def _conclude(self, exchange: Exchange, context: Context, result: str) -> None:

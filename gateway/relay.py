@@ -76,8 +76,7 @@ class Relay:
             await self._relay_result(context, operation, response, headers, exchange)
         elif context.form is not None:
             status, headers, body = render_form_answer(context.form, headers)
-            await exchange.start(status, headers)
-            await exchange.finish(body)
+            await exchange.answer(status, headers, body)
         else:
             await exchange.start(response.status, headers)
             async for piece in response.stream():
@@ -90,8 +89,7 @@ class Relay:
         """A response without body. Its error code is not told by COS, only its status."""
         if response.status >= 400:
             context.error_code = f"upstream {response.status}"
-        await exchange.start(response.status, headers)
-        await exchange.finish()
+        await exchange.answer(response.status, headers)
 
     async def _relay_error(
         self, context: Context, response: UpstreamResponse, headers: list[tuple[bytes, bytes]], exchange: Exchange
@@ -103,8 +101,7 @@ class Relay:
             raise COSError("ServiceUnavailable" if response.status == 503 else "BadGateway")
         _raise_if_ours(error, context)
         context.error_code = error.code
-        await exchange.start(response.status, _with_length(headers, len(body)))
-        await exchange.finish(body)
+        await exchange.answer(response.status, _with_length(headers, len(body)), body)
 
     async def _relay_result(
         self,
@@ -179,13 +176,12 @@ class Relay:
             _raise_if_ours(error, context)
             spec = ERRORS.get(error.code)
             context.error_code = error.code
-            await exchange.start(spec.status if spec is not None else 500, _with_length(headers, len(body)))
-            await exchange.finish(body)
+            status = spec.status if spec is not None else 500
+            await exchange.answer(status, _with_length(headers, len(body)), body)
             return
         if read_whole_root(body) != RESULT_ROOTS[operation.name]:
             raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
-        await exchange.start(200, _with_length(headers, len(body)))
-        await exchange.finish(body)
+        await exchange.answer(200, _with_length(headers, len(body)), body)
 
 
 def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
