@@ -28,6 +28,7 @@ from cos.operations import find_operation
 from cos.request import read_request
 from cos.rewrite import rewrite
 from cos.signing import Scheme, SignKeys, read_claim, sign
+from gateway.audit_fields import described
 from gateway.context import Context
 from gateway.exchange import Exchange
 from gateway.identifiers import new_request_id
@@ -122,7 +123,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
                 await response.aclose()
 
         async def recorded() -> None:
-            await services.audit.record({"type": "intent", **context.described()})
+            await services.audit.record({"type": "intent"}, described(context))
 
         answered = exchange()
         answered.status = 200

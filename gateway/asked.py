@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,7 +16,6 @@ from gateway.context import Context
 from gateway.dry_run import CONTROL_NAMES
 from policies.request import AccessRequest, Caller, Resource
 from policies.rules.storage import Encryption
-from policies.written import render_request
 
 _KMS = frozenset({"cos/kms", "aws:kms", "aws:kms:dsse"})
 _MAX_HEADER_CHARACTERS = 128
@@ -58,20 +56,6 @@ def access_request(context: Context, *, now: float) -> AccessRequest:
         encryption=_encryption(request),
         object_bytes=_object_bytes(request, call) if isinstance(call, ObjectCall) else None,
     )
-
-
-def recorded(context: Context) -> dict[str, Any]:
-    """What was judged, as audit fields that `policy explain`, `diff` and `replay` judge again.
-
-    `asked` is the request in the words of a document's tests; of a batch `asked_keys` lists what was judged
-    in place of its key, up to the one that was refused.
-    """
-    if context.asked is None:
-        return {}
-    event: dict[str, Any] = {"asked": render_request(context.asked)}
-    if context.asked_keys:
-        event["asked_keys"] = [list(entry) for entry in context.asked_keys]
-    return event
 
 
 def batch_member(asked: AccessRequest, key: ObjectKey, version_id: VersionId | None) -> AccessRequest:

@@ -1,9 +1,10 @@
 """The audit log: JSON lines in one append-only file, durable before anything is sent.
 
-Events that arrive together are written together (group commit). With `sync` a thread writes and waits for the
-disk, and what arrives meanwhile is the next batch. Without, the lines only have to leave the process: the event
-loop hands them to the kernel itself once per turn, which costs less than asking a thread to. Should the kernel
-ever make it wait, the thread takes over for a while.
+With `sync` events that arrive together are written together (group commit): a thread writes and waits for the disk,
+and what arrives meanwhile is the next batch. Without, a line only has to leave the process: the event loop hands an
+intent to the kernel itself, there and then, together with the outcomes that wait for the end of the loop's turn. That
+costs less than to ask a thread, or to wake up whoever waits. Should the kernel ever make it wait, the thread takes over
+for a while.
 
 A line is whole or absent: a failed write is cut off again, and a torn last line of a killed process is closed
 and flagged at the next start.
@@ -46,7 +47,8 @@ class JsonLinesAuditLog:
         self._sync = sync
         self._encode = msgspec.json.Encoder().encode
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
-        self._waiting: list[tuple[bytes, asyncio.Future[None] | None]] = []
+        self._outcomes: list[bytes] = []
+        self._intents: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._flush_is_due = False
         self._slow_until = 0.0
@@ -59,100 +61,119 @@ class JsonLinesAuditLog:
         except OSError as error:
             raise AuditUnavailable(f"cannot open the audit log {path}: {error.strerror}") from error
 
-    async def record(self, event: Mapping[str, Any]) -> None:
+    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event and wait until it is durable. Raises AuditUnavailable."""
-        if len(self._waiting) >= MAX_WAITING_EVENTS:
+        if len(self._outcomes) + len(self._intents) >= MAX_WAITING_EVENTS:
             raise AuditUnavailable("too many audit events are waiting to be written")
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._append(event, written)
-        await written
+        line = self._line(event, described)
+        if self._sync or self._flushing is not None or time.monotonic() < self._slow_until:
+            written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._intents.append((line, written))
+            if self._flushing is None:
+                self._start_flushing()
+            await written
+            return
+        try:
+            self._write_now(line)
+        except OSError as error:
+            raise _unavailable(error) from error
 
-    def note(self, event: Mapping[str, Any]) -> None:
+    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event soon. It is kept and tried again while the file cannot be written."""
-        if len(self._waiting) >= 2 * MAX_WAITING_EVENTS:
+        if len(self._outcomes) + len(self._intents) >= 2 * MAX_WAITING_EVENTS:
             self.failures += 1
             return
-        self._append(event, None)
+        self._outcomes.append(self._line(event, described))
+        if self._flush_is_due or self._flushing is not None:
+            return
+        if self._sync or time.monotonic() < self._slow_until:
+            self._start_flushing()
+        else:
+            # At the end of this turn of the loop, unless an intent takes it along before.
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush_now)
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file."""
-        self._flush_now()
+        if self._outcomes and self._flushing is None:
+            self._start_flushing()
         while self._flushing is not None:
             await self._flushing
         self._executor.shutdown(wait=True)
         os.close(self._file)
 
-    def _append(self, event: Mapping[str, Any], written: asyncio.Future[None] | None) -> None:
-        line = self._encode({"time": datetime.now(UTC), **event}) + b"\n"
-        self._waiting.append((line, written))
-        if self._flush_is_due or self._flushing is not None:
-            return
-        loop = asyncio.get_running_loop()
-        if self._sync or time.monotonic() < self._slow_until:
-            self._flushing = loop.create_task(self._flush())
-        else:
-            # At the end of this turn of the loop, when the other requests of the turn have said theirs.
-            self._flush_is_due = True
-            loop.call_soon(self._flush_now)
+    def _line(self, event: Mapping[str, Any], described: bytes | None) -> bytes:
+        now = datetime.now(UTC)
+        if described is None:
+            return self._encode({"time": now, **event}) + b"\n"
+        return b'{"time":%b,%b,%b\n' % (self._encode(now), self._encode(event)[1:-1], described[1:])
 
     def _flush_now(self) -> None:
-        """Write what this turn of the loop brought, here and now."""
+        """Write the outcomes that no intent took along."""
         self._flush_is_due = False
-        if not self._waiting or self._flushing is not None:
-            return
-        batch, self._waiting = self._waiting, []
+        if self._outcomes and self._flushing is None:
+            with suppress(OSError):
+                self._write_now(b"")
+
+    def _write_now(self, line: bytes) -> None:
+        """Hand the kernel the outcomes that wait, and one line more. Raises OSError; the outcomes then wait on."""
         started = time.monotonic()
         try:
-            self._write(b"".join([line for line, _ in batch]))
-        except OSError as error:
-            self._failed(batch, error)
-            return
-        if time.monotonic() - started >= SLOW_WRITE_SECONDS:
-            self._slow_until = time.monotonic() + SLOW_DISK_SECONDS
-        self._succeeded(batch)
+            self._write(b"".join(self._outcomes) + line)
+        except OSError:
+            self.failures += 1
+            self.failing = True
+            raise
+        self._outcomes.clear()
+        self.failing = False
+        ended = time.monotonic()
+        if ended - started >= SLOW_WRITE_SECONDS:
+            self._slow_until = ended + SLOW_DISK_SECONDS
+
+    def _start_flushing(self) -> None:
+        self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
-        """Write batches until none is waiting or one fails; the next event starts over."""
+        """Let the thread write batches until no line is waiting, or one fails and no other intent has come."""
         loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
+            while self._outcomes or self._intents:
+                outcomes, self._outcomes = self._outcomes, []
+                intents, self._intents = self._intents, []
+                lines = b"".join([*outcomes, *(line for line, _ in intents)])
                 try:
-                    await loop.run_in_executor(self._executor, self._write, b"".join(line for line, _ in batch))
+                    await loop.run_in_executor(self._executor, self._write, lines)
                 except OSError as error:
-                    self._failed(batch, error)
-                    return
-                self._succeeded(batch)
+                    self.failures += 1
+                    self.failing = True
+                    # An outcome is a fact that must not be lost; an intent is refused and so never happened.
+                    self._outcomes[:0] = outcomes
+                    for _, written in intents:
+                        if not written.done():
+                            written.set_exception(_unavailable(error))
+                    if not self._intents:
+                        return
+                else:
+                    self.failing = False
+                    for _, written in intents:
+                        if not written.done():
+                            written.set_result(None)
         finally:
             self._flushing = None
 
-    def _succeeded(self, batch: list[tuple[bytes, asyncio.Future[None] | None]]) -> None:
-        self.failing = False
-        for _, written in batch:
-            if written is not None and not written.done():
-                written.set_result(None)
-
-    def _failed(self, batch: list[tuple[bytes, asyncio.Future[None] | None]], error: OSError) -> None:
-        self.failures += 1
-        self.failing = True
-        # An outcome is a fact that must not be lost; an intent is refused and so never happened.
-        self._waiting[:0] = [(line, None) for line, written in batch if written is None]
-        for _, written in batch:
-            if written is not None and not written.done():
-                written.set_exception(AuditUnavailable(f"cannot write the audit log: {error.strerror}"))
-
     def _write(self, lines: bytes) -> None:
-        start = os.fstat(self._file).st_size
+        written = 0
         try:
-            view = memoryview(lines)
-            while view:
-                view = view[os.write(self._file, view) :]
+            written = os.write(self._file, lines)
+            while written < len(lines):
+                written += os.write(self._file, memoryview(lines)[written:])
             if self._sync:
                 os.fdatasync(self._file)
         except OSError:
             # Where even this fails the torn line stays, and is flagged at the next start.
             with suppress(OSError):
-                os.ftruncate(self._file, start)
+                if written:
+                    os.ftruncate(self._file, os.lseek(self._file, 0, os.SEEK_CUR) - written)
             raise
 
     def _close_torn_line(self) -> None:
@@ -160,3 +181,7 @@ class JsonLinesAuditLog:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             repaired = self._encode({"time": datetime.now(UTC), "type": "repaired", "reason": "torn last line"})
             self._write(b"\n" + repaired + b"\n")
+
+
+def _unavailable(error: OSError) -> AuditUnavailable:
+    return AuditUnavailable(f"cannot write the audit log: {error.strerror}")

@@ -70,8 +70,9 @@ class Authorizer:
     def authorize_deletes(self, context: Context, objects: Sequence[ObjectVersion], *, now: float) -> None:
         """Judge every key of a batch delete; one that is refused refuses the batch. Raises COSError."""
         asked = context.asked = access_request(context, now=now)
+        context.asked_keys = judged = []
         for entry in objects:
-            context.asked_keys.append((entry.key, entry.version_id))
+            judged.append((entry.key, entry.version_id))
             decision = self._policies.decide(batch_member(asked, entry.key, entry.version_id))
             context.decided(decision)
             _enforce(context, decision, self.reason_detail)

@@ -15,6 +15,7 @@ from cos.documents import CompletedPart
 from cos.errors import COSError
 from cos.request import Dialect
 from cos.rewrite import UpstreamRequest, head_source, with_controls
+from gateway.audit_fields import described
 from gateway.context import Context
 from gateway.forward import Forwarder
 from gateway.upload_facts import measure_upload
@@ -24,7 +25,7 @@ _CUSTOMER = "server-side-encryption-customer-"
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _ETAG = re.compile(rb'"?([!#-)+\-.-~]{1,256})"?')
 
-Record = Callable[[Mapping[str, Any]], Awaitable[None]]
+Record = Callable[[Mapping[str, Any], bytes], Awaitable[None]]
 
 
 class SourceFacts:
@@ -42,7 +43,7 @@ class SourceFacts:
         call, bucket = context.call, context.bucket
         if not isinstance(call, ObjectCall) or bucket is None:
             raise ValueError("only an upload has parts to measure")
-        await self._record({"type": "measure", **context.described()})
+        await self._record({"type": "measure"}, described(context, judged=False))
         size = await measure_upload(self._forwarder, call, bucket, parts)
         return Facts(measured=True, upload_size_bytes=size)
 
@@ -56,7 +57,7 @@ class SourceFacts:
             raise ValueError("only a copy has a source to measure")
         request: UpstreamRequest = head_source(call.source, region=bucket.region)
         request = with_controls(request, Dialect.COS, _customer_key(context))
-        await self._record({"type": "measure", **context.described()})
+        await self._record({"type": "measure"}, described(context, judged=False))
         response = await self._forwarder.send(request, b"", bucket=bucket, dialect=Dialect.COS, replayable=True)
         try:
             headers = dict(response.headers)

@@ -24,7 +24,7 @@ from cos.operations import Body, find_operation
 from cos.request import Dialect, read_request
 from cos.rewrite import rewrite, with_content_md5, with_controls
 from cos.signing import with_hoisted_headers
-from gateway.asked import recorded
+from gateway.audit_fields import described
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
 from gateway.context import Context
@@ -39,6 +39,8 @@ from gateway.ports import AuditLog, AuditUnavailable, PortError
 from gateway.relay import RESULT_ROOTS, Relay
 from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
+
+_INTENT = {"type": "intent"}
 
 
 class Pipeline:
@@ -159,8 +161,9 @@ class Pipeline:
                 return
 
             # 10  The intent is durable, or nothing is sent.
-            context.intended = context.described() | recorded(context)
-            await self._audit.record({"type": "intent", **context.intended})
+            context.intended = described(context)
+            await self._audit.record(_INTENT, context.intended)
+            context.asked = None
 
             # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
             #             that is opened now, and sent.
@@ -236,7 +239,6 @@ class Pipeline:
         """One audit line of what became of it, one log line, the metrics."""
         event = {
             "type": "outcome",
-            **(context.intended or context.described() | recorded(context)),
             "result": result,
             "status": exchange.status,
             "code": context.error_code,
@@ -252,5 +254,5 @@ class Pipeline:
             event |= described_decision(context.decision)
             if context.decision.errors:
                 self._log.error("rules failed", request_id=context.request_id, errors=event["errors"])
-        self._audit.note(event)
+        self._audit.note(event, context.intended or described(context))
         self._telemetry.answered(context, exchange, result=result)

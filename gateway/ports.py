@@ -203,13 +203,17 @@ class Policies(Protocol):
 
 
 class AuditLog(Protocol):
-    """Append-only record of what was asked, decided and done."""
+    """Append-only record of what was asked, decided and done.
 
-    async def record(self, event: Mapping[str, Any]) -> None:
+    An event has a `type` and more fields. `described` are fields that follow them and are rendered already, as a JSON
+    object that is not empty: what the events of one request have in common.
+    """
+
+    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event; it is durable when this returns. Raises AuditUnavailable."""
         ...
 
-    def note(self, event: Mapping[str, Any]) -> None:
+    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event soon, without waiting (outcomes, refusals)."""
         ...
 

@@ -21,6 +21,7 @@ from cos.errors import COSError
 from cos.rewrite import UpstreamRequest
 from cos.target import render_path
 from cos.xml import element, parse_error, render_document
+from gateway.audit_fields import described
 from gateway.context import Context
 from gateway.forward import Forwarder
 from gateway.ports import PortError, UpstreamResponse
@@ -36,7 +37,7 @@ _KEPT = frozenset(
 )  # fmt: skip
 """What of the object's head the first answer said as well."""
 
-Record = Callable[[Mapping[str, Any]], Awaitable[None]]
+Record = Callable[[Mapping[str, Any], bytes], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class RepeatedCompletions:
         etag = completed_etag(document) if error is not None and error.code == "NoSuchUpload" else None
         if etag is None:
             return held
-        await self._record({"type": "measure", **context.described()})
+        await self._record({"type": "measure"}, described(context, judged=False))
         headers = await self._head(context, request)
         if headers is None or headers.get(b"etag", b"").decode("latin-1") != f'"{etag}"':
             return held

@@ -48,13 +48,13 @@ class OccasionalAuditLog:
         self._sync = settings.audit.durability is Durability.DISK
         self._log: JsonLinesAuditLog | None = None
 
-    async def record(self, event: Mapping[str, Any]) -> None:
+    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event and wait until it is durable. Raises AuditUnavailable."""
-        await self._opened().record(event)
+        await self._opened().record(event, described)
 
-    def note(self, event: Mapping[str, Any]) -> None:
+    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event, at the latest in `aclose`. Raises AuditUnavailable."""
-        self._opened().note(event)
+        self._opened().note(event, described)
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file, if it was opened."""

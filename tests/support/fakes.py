@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -119,13 +120,15 @@ class RecordingAudit:
         self.events: list[dict[str, Any]] = []
         self.broken = False
 
-    async def record(self, event: Mapping[str, Any]) -> None:
+    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         if self.broken:
             raise AuditUnavailable("cannot write the audit log: No space left on device")
-        self.events.append(dict(event))
+        self.note(event, described)
 
-    def note(self, event: Mapping[str, Any]) -> None:
-        self.events.append(dict(event))
+    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
+        fields = json.loads(described) if described is not None else {}
+        assert not event.keys() & fields.keys(), "a field is said once"
+        self.events.append({**event, **fields})
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]

@@ -38,12 +38,12 @@ class MemoryAuditLog:
         self.failing = False
         self.closing: Database | None = None
 
-    async def record(self, event: Mapping[str, Any]) -> None:
+    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         if self.failing:
             raise AuditUnavailable("the disk is full")
         self.events.append(dict(event))
 
-    def note(self, event: Mapping[str, Any]) -> None:
+    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         self.noted.append(dict(event))
 
 
@@ -88,7 +88,7 @@ async def test_the_line_is_written_before_the_change_is_seen(database: Database,
     seen: list[int] = []
 
     class Looking(MemoryAuditLog):
-        async def record(self, event: Mapping[str, Any]) -> None:
+        async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
             seen.append(len(await AccessKeyTable(database).list()))
 
     await Administration(database, vault, Looking()).keys.create(NEW, TERMS)
@@ -98,7 +98,7 @@ async def test_the_line_is_written_before_the_change_is_seen(database: Database,
 
 async def test_a_commit_that_fails_after_its_line_is_said(database: Database, vault: Vault) -> None:
     class Breaking(MemoryAuditLog):
-        async def record(self, event: Mapping[str, Any]) -> None:
+        async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
             await super().record(event)
             raise_on_commit.append(True)
 

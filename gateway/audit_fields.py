@@ -1,0 +1,134 @@
+"""What a request's events in the audit log say of it: who asked for what, what was decided.
+
+They are rendered once and stand in the intent and in the outcome alike. While COS copies a part for minutes, a
+request keeps these bytes and no tree of objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.json import Encoder
+
+from cos.byte_range import render_byte_range
+from cos.calls import ObjectCall, UploadPartCopy
+from cos.operations import Operation
+from cos.values import ObjectKey, VersionId
+from gateway.context import Context
+from policies.decision import Verdict
+from policies.written import render_request
+
+
+class _Resource(Struct, gc=False):
+    """What is addressed. `access` is told of a copy, which has two ends."""
+
+    bucket: str
+    key: str | None
+    region: str | None
+    access: str | None
+
+
+class _Source(Struct, gc=False):
+    """The other end of a copy."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    region: str | None
+    access: str = "read"
+
+
+class _Policy(Struct, gc=False):
+    """What was decided, and by which statement."""
+
+    verdict: Verdict
+    version: str
+    document: str | None
+    statement: str | None
+    added: Mapping[str, str] | UnsetType = UNSET
+
+
+class _Described(Struct, gc=False):
+    """The fields in their order. What is UNSET is not written."""
+
+    request_id: str
+    client: str
+    certificate: Mapping[str, str] | UnsetType
+    signature: str | UnsetType
+    principal: str | UnsetType
+    access_key_id: str | UnsetType
+    parent: str | UnsetType
+    action: str | UnsetType
+    resource: _Resource | UnsetType
+    decision_id: str | UnsetType
+    policy: _Policy | UnsetType
+    version_id: str | UnsetType = UNSET
+    source: _Source | UnsetType = UNSET
+    conditions: list[str] | UnsetType = UNSET
+    part_number: int | UnsetType = UNSET
+    upload_id: str | UnsetType = UNSET
+    range: str | UnsetType | None = UNSET
+    asked: Mapping[str, Any] | UnsetType = UNSET
+    asked_keys: Sequence[tuple[ObjectKey, VersionId | None]] | UnsetType = UNSET
+    dry_run: bool | UnsetType = UNSET
+
+
+_encode = Encoder().encode
+
+
+def described(context: Context, *, judged: bool = True) -> bytes:
+    """The fields as a JSON object, as far as they are known. Both ends of a copy are named with what is done to them.
+
+    `judged`: with `asked`, the request in the words of a document's tests, which `policy explain`, `diff` and `replay`
+    judge again; of a batch `asked_keys` lists what was judged in place of its key, up to the one that was refused.
+    """
+    certificate, caller, operation = context.certificate, context.caller, context.operation
+    decision, call, asked = context.decision, context.call, context.asked
+    fields = _Described(
+        context.request_id,
+        context.client_address,
+        UNSET if certificate is None else certificate.described(),
+        context.scheme or UNSET,
+        UNSET if caller is None else caller.principal,
+        UNSET if caller is None else caller.access_key_id,
+        UNSET if caller is None or caller.parent is None else caller.parent,
+        UNSET if operation is None else operation.action,
+        _resource(context, operation),
+        context.decision_id or UNSET,
+        UNSET if decision is None else _Policy(
+            decision.verdict,
+            decision.version,
+            decision.document,
+            decision.statement_id,
+            {item.name: item.value for item in decision.amendments} if decision.amendments else UNSET,
+        ),
+    )  # fmt: skip
+    if isinstance(call, ObjectCall):
+        fields.version_id = UNSET if call.version_id is None else call.version_id
+        fields.part_number = UNSET if call.part_number is None else call.part_number
+        fields.upload_id = UNSET if call.upload_id is None else call.upload_id
+    elif call is not None:
+        source, record, present = call.source, context.source_bucket, call.conditions.present
+        fields.source = _Source(source.bucket, source.key, source.version_id, None if record is None else record.region)
+        fields.conditions = sorted(present) if present else []
+        if isinstance(call, UploadPartCopy):
+            fields.part_number = call.part_number
+            fields.upload_id = call.upload_id
+            fields.range = None if call.byte_range is None else render_byte_range(call.byte_range)
+    if judged and asked is not None:
+        fields.asked = render_request(asked)
+        if context.asked_keys:
+            fields.asked_keys = context.asked_keys
+    if context.dry_run:
+        fields.dry_run = True
+    return _encode(fields)
+
+
+def _resource(context: Context, operation: Operation | None) -> _Resource | UnsetType:
+    address, record = context.address, context.bucket
+    if address is None or address.bucket is None:
+        return UNSET
+    access = "write" if operation is not None and operation.copies else None
+    return _Resource(address.bucket, address.key, None if record is None else record.region, access)
