@@ -116,9 +116,12 @@ class Checks:
     mode: Mode
     ends: tuple[End, ...]
     rules: tuple[Rule, ...]
+    asked_again: tuple[Rule, ...] | None = field(init=False, repr=False, compare=False)
+    """See `asked_again`."""
     _amending: tuple[AmendingRule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "asked_again", asked_again(self.rules))
         object.__setattr__(self, "_amending", tuple(rule for rule in self.rules if _amends(rule)))
 
     def judge(self, request: AccessRequest) -> Judgement | None:
@@ -134,6 +137,16 @@ def amend(rules: Sequence[Rule | AmendingRule], request: AccessRequest) -> tuple
     """What those of the rules that amend add to a request that all of them let pass."""
     found = [rule.amend(request) for rule in rules if _amends(rule)]
     return tuple(amendment for amendment in found if amendment is not None)
+
+
+def asked_again(rules: Sequence[Rule]) -> tuple[Rule, ...] | None:
+    """Of rules that passed, those that another request with the same ends may still break.
+
+    None when one of them amends: then more than passing depends on the request.
+    """
+    if any(_amends(rule) for rule in rules):
+        return None
+    return tuple(rule for rule in rules if not getattr(rule, "of_ends", False))
 
 
 def _amends(rule: Rule | AmendingRule) -> TypeGuard[AmendingRule]:

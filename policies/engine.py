@@ -10,6 +10,8 @@ When a fact about the source would change the outcome, and only then, the verdic
 are marked as measured it is final. Statements in shadow mode are judged, traced and never decide, nor do they
 cause a measurement; what they would have decided stands beside the verdict.
 
+The same decision on the same ends is remembered (`policies.plain`); its rules are asked of every request.
+
 A rule that raises is a fault of the gateway: its statement cannot be judged, and while it is enforced everything
 it is about is denied, whatever else allows. The fault is reported as an error and never as a reason.
 """
@@ -32,9 +34,12 @@ from policies.decision import (
     Violation,
 )
 from policies.index import Candidate, Index
+from policies.plain import Ends, PlainDecision, plain_decision
 from policies.request import AccessRequest
 from policies.statement import Statement
 
+MAX_REMEMBERED = 512
+"""How many plain decisions are kept at a time; one weighs 1 KiB as a rule, and 12 KiB with the longest keys."""
 MAX_VIOLATIONS = 8
 """How many violations a decision holds; the trace has one for every candidate."""
 
@@ -42,28 +47,46 @@ MAX_VIOLATIONS = 8
 class Engine:
     """A compiled, immutable list of statements, ready to decide."""
 
-    __slots__ = ("_index", "statements", "version")
+    __slots__ = ("_index", "_plain", "_remembers", "statements", "version")
 
-    def __init__(self, statements: Sequence[Statement], version: str) -> None:
+    def __init__(self, statements: Sequence[Statement], version: str, *, remembers: int = MAX_REMEMBERED) -> None:
+        """`remembers` bounds how many plain decisions are kept at a time."""
         self.statements = tuple(statements)
         self.version = version
         self._index = Index(self.statements)
+        self._plain: dict[Ends, PlainDecision] = {}
+        self._remembers = remembers
 
     def decide(self, request: AccessRequest) -> Decision:
         """Judge one request against every statement that concerns it."""
         broken = check_builtin(request)
         if broken is not None:
             return Decision(Verdict.DENY, self.version, violations=(broken,))
-        principal, action = request.caller.principal, request.action
-        bucket = request.resource.bucket
-        if bucket is not None:
-            source = request.source.bucket if request.source is not None else None
-            selecting, complete = self._index.find_selecting(principal, action, bucket, source)
+        ends = (request.caller.principal, request.action, request.resource, request.source)
+        plain = self._plain.get(ends)
+        if plain is not None:
+            try:
+                for rule in plain.rules:
+                    if rule.check(request) is not None:
+                        break
+                else:
+                    return plain.decision
+            except Exception:  # noqa: BLE001, S110  # judged from the beginning, it denies, and we know
+                pass
+        return self._decide(request, ends)
+
+    def _decide(self, request: AccessRequest, ends: Ends) -> Decision:
+        """Judge from the beginning."""
+        principal, action, resource, source = ends
+        if resource.bucket is not None:
+            source_bucket = source.bucket if source is not None else None
+            selecting, complete = self._index.find_selecting(principal, action, resource.bucket, source_bucket)
             decision = self._judge(selecting, request)
             if not decision.is_default:
+                self._remember(ends, selecting, decision)
                 return decision
             if not complete:
-                about = self._index.find_about(principal, action, bucket)
+                about = self._index.find_about(principal, action, resource.bucket)
                 if len(about) > len(selecting):
                     decision = self._judge(about, request)
             if any(_selects(trace) for trace in decision.trace):
@@ -88,6 +111,15 @@ class Engine:
             else:
                 tally.add(candidate, judgement)
         return tally.decision(self.version, request)
+
+    def _remember(self, ends: Ends, candidates: Sequence[Candidate], decision: Decision) -> None:
+        plain = plain_decision(candidates, decision)
+        if plain is None:
+            return
+        if len(self._plain) >= self._remembers:
+            # Beginning anew costs each copy in progress one decision; which were asked last needs no record.
+            self._plain = {}
+        self._plain[ends] = plain
 
     def _nothing_granted(self, principal: str, action: str) -> Violation:
         if not self.statements:

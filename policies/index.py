@@ -18,6 +18,7 @@ from policies.checks import Checks, Judgement, Place
 from policies.decision import Amendment, Effect, Mode
 from policies.patterns import Pattern
 from policies.request import AccessRequest
+from policies.rule import Rule
 from policies.statement import Selector, Statement
 
 MAX_NAMES = 64
@@ -35,6 +36,11 @@ class Judges(Protocol):
 
     @property
     def mode(self) -> Mode: ...
+
+    @property
+    def asked_again(self) -> tuple[Rule, ...] | None:
+        """Of its rules, those to ask again of requests with the same ends (see `policies.checks.asked_again`)."""
+        ...
 
     def judge(self, request: AccessRequest) -> Judgement | None:
         """None when it plainly matches."""

@@ -27,6 +27,8 @@ from policies.request import AccessRequest
 MAX_BYTES = 2048
 """Of the text in UTF-8: it travels in the token, and that in a header of every request."""
 MAX_STATEMENTS = 16
+MAX_REMEMBERED = 8
+"""Plain decisions kept for one session policy; a gateway keeps hundreds of those."""
 NAME = "session policy"
 """What stands for the document's name in reasons, traces and errors."""
 
@@ -104,7 +106,7 @@ def parse_narrowing(text: str, *, territories: Territories) -> Narrowing:
     if errors:
         raise PolicyErrors(errors)
     digest = hashlib.sha256(raw).hexdigest()[:12]
-    return Narrowing(Engine(document.statements, digest), text, digest)
+    return Narrowing(Engine(document.statements, digest, remembers=MAX_REMEMBERED), text, digest)
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

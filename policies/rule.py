@@ -6,6 +6,9 @@ one method judges; it never raises, and it never looks anything up.
 
 A rule means the same in an allow and in a deny statement: the statement applies when every rule of its `when`
 holds. `check` answers a Violation when it does not hold, Unknown when it cannot tell, None when it holds.
+
+A kind that looks at the resource and the source of a request, and at nothing else of it, says so with
+`of_ends: ClassVar[bool] = True`: of requests with the same ends it is then asked once (see `policies.plain`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from cos.operations import OPERATIONS
 from cos.values import Region
-from policies.checks import Judgement, amend, check_place, judge, listed
+from policies.checks import Judgement, amend, asked_again, check_place, judge, listed
 from policies.decision import Amendment, Effect, Mode, Outcome, Violation
 from policies.patterns import Pattern
 from policies.request import AccessRequest, Resource
@@ -104,6 +104,11 @@ class Statement:
     def judge(self, request: AccessRequest) -> Judgement | None:
         """Judge a request whose principal and action this statement names; None when it plainly matches."""
         return judge(self.effect, self.ends, self.rules, request)
+
+    @property
+    def asked_again(self) -> tuple[Rule, ...] | None:
+        """Of its rules, those to ask again of requests with the same ends (see `policies.checks.asked_again`)."""
+        return asked_again(self.rules)
 
     def amendments(self, request: AccessRequest) -> tuple[Amendment, ...]:
         """What the statement adds to a request that it allows."""

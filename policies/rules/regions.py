@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 from cos.values import Region
 from policies.decision import Outcome, Unknown, Violation
@@ -22,6 +22,7 @@ from policies.rule import rule
 class SameRegionRule:
     """Source and destination lie in the same region (true), or in different ones (false)."""
 
+    of_ends: ClassVar[bool] = True
     expected: bool = field(metadata={"doc": "true: the same region; false: different regions."})
 
     def check(self, request: AccessRequest) -> Outcome:
@@ -50,6 +51,7 @@ class SameRegion(StrEnum):
 class RegionsRule:
     """Data travels along listed routes or within groups; a pair [source, destination] holds in that direction."""
 
+    of_ends: ClassVar[bool] = True
     pairs: frozenset[tuple[Region, Region]] = field(
         default=frozenset(), metadata={"doc": "Allowed [source, destination] regions; either may be a set."}
     )
@@ -105,6 +107,7 @@ class Route:
 class TerritoryRule:
     """Data stays on, or crosses, the border between mainland China and overseas as listed."""
 
+    of_ends: ClassVar[bool] = True
     allow: frozenset[Route] = field(metadata={"doc": "Allowed routes: mainland->mainland, mainland->overseas, …"})
     territories: Territories = field(default_factory=Territories)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from policies.decision import Outcome, Violation
 from policies.request import AccessRequest, Resource
@@ -28,6 +29,7 @@ _DOC = {"doc": "require: a version must be named; forbid: none may be."}
 class SourceVersionRule:
     """The copy source names a version, or does not."""
 
+    of_ends: ClassVar[bool] = True
     expected: Presence = field(metadata=_DOC)
 
     def check(self, request: AccessRequest) -> Outcome:
@@ -39,6 +41,7 @@ class SourceVersionRule:
 class VersionRule:
     """The object read, written or deleted is named with a version, or is not."""
 
+    of_ends: ClassVar[bool] = True
     expected: Presence = field(metadata=_DOC)
 
     def check(self, request: AccessRequest) -> Outcome:

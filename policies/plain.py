@@ -1,0 +1,49 @@
+"""Plain decisions, which are remembered: the parts of one copy ask for the same and differ in what rules look at.
+
+Which statements concern a request, and whether their ends select what it asks for, follows from the principal, the
+action, the resource and the source alone. When beyond that every rule that was asked plainly passed, then of the next
+request with the same four only the rules are to be asked, and of them only those that look at anything else. If they
+pass as well, the decision is the very same one, its trace included. If not, the request is judged from the beginning.
+
+A decision that hinges on a fact, that a failed rule is part of, or that adds to the request is not plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from policies.decision import Decision
+from policies.index import Candidate
+from policies.request import Resource
+from policies.rule import Rule
+
+MAX_CANDIDATES = 16
+"""A decision with a longer trace is not remembered: what is remembered stays small."""
+
+Ends: TypeAlias = tuple[str, str, Resource, Resource | None]
+"""Principal, action, resource and source: under these a decision is remembered."""
+
+
+class PlainDecision(Struct, frozen=True, gc=False):
+    """The decision on every request of some ends that passes the rules. The rules of equal ends are always the same."""
+
+    rules: tuple[Rule, ...]
+    decision: Decision
+
+
+def plain_decision(candidates: Sequence[Candidate], decision: Decision) -> PlainDecision | None:
+    """What can be remembered of a decision on `candidates`; None when it is not plain."""
+    if decision.is_default or len(candidates) > MAX_CANDIDATES:
+        return None
+    rules: tuple[Rule, ...] = ()
+    for candidate, trace in zip(candidates, decision.trace, strict=True):
+        if trace.unselected:
+            continue
+        again = candidate.checks.asked_again
+        if trace.violations or again is None:
+            return None
+        rules += again
+    return PlainDecision(rules, decision)
