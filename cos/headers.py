@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
+from itertools import repeat
 from operator import itemgetter
 
 from cos.errors import COSError
 
-_name_of = itemgetter(0)
+_name_of, _value_of = itemgetter(0), itemgetter(1)
+_SURROUNDING = repeat(b" \t")
+_PRINTABLE = bytes(range(0x20, 0x7F))
 
 
 class FieldNames:
@@ -34,6 +37,16 @@ field_names = lru_cache(maxsize=256)(FieldNames)
 """The one object for these lower-case names. It remembers so many sets, whoever sends them."""
 
 
+@lru_cache(maxsize=256)
+def _field_names_of(received: tuple[bytes, ...]) -> FieldNames:
+    """The same for names in any case."""
+    names = tuple(map(bytes.lower, received))
+    return field_names(received if names == received else names)
+
+
+_NONE_REPEATED: dict[bytes, list[bytes]] = {}
+
+
 class Headers:
     """An immutable ordered multi-map from lower-case field name to raw value."""
 
@@ -45,15 +58,19 @@ class Headers:
     """The value of a field that may appear once. Raises COSError(InvalidRequest) when it is repeated."""
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        self.fields = tuple([(name.lower(), value.strip(b" \t")) for name, value in fields])
+        received = tuple(fields)
+        self.known = known = _field_names_of(tuple(map(_name_of, received)))
+        values = map(bytes.strip, map(_value_of, received), _SURROUNDING)
+        self.fields = tuple(zip(known.names, values, strict=True))
         self._by_name = by_name = dict(self.fields)
-        self._repeated: dict[bytes, list[bytes]] = {}
-        self.known = known = field_names(tuple(map(_name_of, self.fields)))
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
-        self.get = partial(_get_single, self._repeated) if known.repeats else by_name.get
+        self._repeated = _NONE_REPEATED
+        self.get = by_name.get
         if known.repeats:
+            self._repeated = {name: [] for name in known.distinct}
             for name, value in self.fields:
-                self._repeated.setdefault(name, []).append(value)
+                self._repeated[name].append(value)
+            self.get = partial(_get_single, self._repeated)
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._by_name
@@ -80,10 +97,9 @@ class Headers:
         value = self.get(name)
         if value is None:
             return None
-        text = value.decode("latin-1")
-        if not text.isascii() or not text.isprintable():
+        if value.translate(None, _PRINTABLE):
             raise COSError("InvalidRequest", f"Expected {name.decode('ascii', 'replace')!r} to be printable ASCII.")
-        return text
+        return value.decode("ascii")
 
     def __repr__(self) -> str:
         # Values may be credentials: only the names are shown.

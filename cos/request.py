@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,7 +28,8 @@ MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
 _value_of = itemgetter(1)
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes(range(0x20)).replace(b"\t", b"") + b"\x7f"
+_PRINTABLE = re.compile(rb"[ -~]+")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 _SINGLE = frozenset(
     {
@@ -83,15 +85,25 @@ def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[byt
     if method not in METHODS:
         raise COSError("MethodNotAllowed", f"Expected one of {', '.join(sorted(METHODS))}, got {method[:20]!r}.")
     headers = Headers(raw_headers)
-    _check_headers(headers)
-    target = _with_one_spelling(parse_target(raw_target))
-    return Request(
-        method=method,
-        target=target,
-        headers=headers,
-        host=_read_host(headers, target),
-        dialect=_read_dialect(headers, target),
-    )
+    fields = _judge_fields(headers.known)
+    _check_values(headers, fields)
+    target = parse_target(raw_target)
+    parameters = _judge_parameters(target.query_names)
+    if parameters.wrong is not None:
+        raise COSError("InvalidURI", parameters.wrong)
+    if parameters.renamed:
+        target = _with_version_id(target)
+    host = _read_host(headers.get(b"host") or b"")
+    if target.authority is not None and _without_default_port(target.authority) != _without_default_port(host):
+        raise COSError("InvalidURI", "Expected the absolute target and the Host header to name the same host.")
+    # The one family the control headers, the signature and its parameters belong to: a signature of one family
+    # does not cover the control headers of the other.
+    authorization = headers.get(b"authorization") or b""
+    cos = fields.cos or parameters.cos or authorization.startswith(b"q-sign-")
+    s3 = fields.s3 or parameters.s3 or authorization.startswith((b"AWS4-", b"AWS "))
+    if s3 and cos:
+        raise COSError("InvalidRequest", "Expected a request that speaks either COS or S3, got x-cos-* and x-amz-*.")
+    return Request(method, target, headers, host, Dialect.S3 if s3 else Dialect.COS)
 
 
 @lru_cache(maxsize=1024)  # the names are constants of this program
@@ -99,105 +111,97 @@ def _control_field(dialect: Dialect, name: str) -> bytes:
     return f"{dialect}{name}".encode("ascii")
 
 
-def _check_headers(headers: Headers) -> None:
-    if len(headers) > MAX_HEADERS:
-        raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields, got {len(headers)}.")
-    wrong, names_bytes = _judge_names(headers.known)
-    if wrong is not None:
-        raise COSError("InvalidRequest", wrong)
+class _Fields(NamedTuple):
+    """What the names of a request's fields say: what is wrong with them, their size, whether they speak COS or S3."""
+
+    wrong: str | None
+    names_bytes: int
+    cos: bool
+    s3: bool
+
+
+@lru_cache(maxsize=256)
+def _judge_fields(known: FieldNames) -> _Fields:
+    controls = [name for name in known.distinct if name.startswith(_DIALECT_PREFIXES) and name not in ECHOED_HEADERS]
+    return _Fields(
+        wrong=_find_wrong_field(known),
+        names_bytes=sum(map(len, known.names)),
+        cos=any(name.startswith(b"x-cos-") for name in controls),
+        s3=any(name.startswith(b"x-amz-") for name in controls),
+    )
+
+
+def _find_wrong_field(known: FieldNames) -> str | None:
+    if len(known.names) > MAX_HEADERS:
+        return f"Expected at most {MAX_HEADERS} header fields, got {len(known.names)}."
+    for name in known.names:
+        if _NAME.fullmatch(name) is None:
+            # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
+            return f"Expected header names of letters, digits and '-', got {name[:40]!r}."
+    for name in known.distinct if known.repeats else ():
+        single = name in _SINGLE or (name.startswith(_CONTROL_PREFIXES) and not name.startswith(METADATA_PREFIXES))
+        if single and known.names.count(name) > 1:
+            return f"Expected one {name.decode('ascii')!r} header, got several."
+    return None
+
+
+def _check_values(headers: Headers, fields: _Fields) -> None:
+    if fields.wrong is not None:
+        raise COSError("InvalidRequest", fields.wrong)
     # One look at all the values.
     values = b"".join(map(_value_of, headers.fields))
-    if _CONTROL.search(values):
+    if len(values.translate(None, _CONTROLS)) != len(values):
         raise COSError("InvalidRequest", "Expected header values without control characters.")
-    size_bytes = names_bytes + len(values)
+    size_bytes = fields.names_bytes + len(values)
     if size_bytes > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
-    if b"connection" in headers:
+    if b"connection" in headers.known.names:
         for value in headers.get_all(b"connection"):
             if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
                 raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
 
 
-@lru_cache(maxsize=256)
-def _judge_names(known: FieldNames) -> tuple[str | None, int]:
-    """What is wrong with the names of the fields, if anything, and their size in bytes."""
-    for name in known.names:
-        if _NAME.fullmatch(name) is None:
-            # Underscores are outside the pattern on purpose: CGI-like readers fold them into hyphens.
-            return f"Expected header names of letters, digits and '-', got {name[:40]!r}.", 0
-    for name in known.distinct if known.repeats else ():
-        single = name in _SINGLE or (name.startswith(_CONTROL_PREFIXES) and not name.startswith(METADATA_PREFIXES))
-        if single and known.names.count(name) > 1:
-            return f"Expected one {name.decode('ascii')!r} header, got several.", 0
-    return None, sum(map(len, known.names))
+class _Parameters(NamedTuple):
+    """The same of a query's parameters; `renamed` is whether one must be."""
 
-
-def _read_dialect(headers: Headers, target: Target) -> Dialect:
-    """The one family the control headers, the signature and its parameters belong to.
-
-    A signature of one family does not cover the control headers of the other.
-    """
-    authorization = headers.get(b"authorization") or b""
-    cos, s3 = _families_of_headers(headers.known)
-    cos_query, s3_query = _families_of_parameters(target.names())
-    cos = cos or cos_query or authorization.startswith(b"q-sign-")
-    s3 = s3 or s3_query or authorization.startswith((b"AWS4-", b"AWS "))
-    if s3 and cos:
-        raise COSError("InvalidRequest", "Expected a request that speaks either COS or S3, got x-cos-* and x-amz-*.")
-    return Dialect.S3 if s3 else Dialect.COS
+    wrong: str | None
+    renamed: bool
+    cos: bool
+    s3: bool
 
 
 @lru_cache(maxsize=256)
-def _families_of_headers(known: FieldNames) -> tuple[bool, bool]:
-    """Whether the fields speak COS, and whether they speak S3."""
-    controls = [name for name in known.distinct if name.startswith(_DIALECT_PREFIXES) and name not in ECHOED_HEADERS]
-    return any(name.startswith(b"x-cos-") for name in controls), any(name.startswith(b"x-amz-") for name in controls)
-
-
-@lru_cache(maxsize=256)
-def _families_of_parameters(names: tuple[str, ...]) -> tuple[bool, bool]:
-    """The same of a query's parameters, in any case."""
-    lower = [name.lower() for name in names]
-    return (
-        any(name.startswith(("x-cos-", "q-sign-")) for name in lower),
-        any(name.startswith("x-amz-") or name == "awsaccesskeyid" for name in lower),
-    )
-
-
-def _with_one_spelling(target: Target) -> Target:
-    """Refuse names that differ only in case: they have two meanings.
-
-    The Go SDK deletes a version with `VersionId` (measured with 0.7.75): it becomes `versionId` here, before
-    anybody could overlook it. Signatures are over lower-case names and do not notice.
-    """
-    wrong, renamed = _judge_spelling(target.names())
-    if wrong is not None:
-        raise COSError("InvalidURI", wrong)
-    if renamed:
-        query = (Parameter("versionId" if name == "VersionId" else name, value) for name, value in target.query)
-        return replace(target, query=tuple(query))
-    return target
-
-
-@lru_cache(maxsize=256)
-def _judge_spelling(names: tuple[str, ...]) -> tuple[str | None, bool]:
-    """What is wrong with the names of the parameters, if anything, and whether one must be renamed."""
+def _judge_parameters(names: tuple[str, ...]) -> _Parameters:
+    """Names that differ only in case are wrong: they have two meanings. Families are told apart in any case."""
     seen: dict[str, str] = {}
     for name in names:
         held = seen.setdefault(name.lower(), name)
         if held != name:
-            return f"Expected one spelling of the parameter {held[:40]!r}.", False
-    return None, "VersionId" in seen.values()
+            return _Parameters(f"Expected one spelling of the parameter {held[:40]!r}.", False, False, False)
+    return _Parameters(
+        wrong=None,
+        renamed="VersionId" in seen.values(),
+        cos=any(name.startswith(("x-cos-", "q-sign-")) for name in seen),
+        s3=any(name.startswith("x-amz-") or name == "awsaccesskeyid" for name in seen),
+    )
 
 
-def _read_host(headers: Headers, target: Target) -> str:
-    raw = headers.text(b"host")
+def _with_version_id(target: Target) -> Target:
+    """The Go SDK deletes a version with `VersionId` (measured with 0.7.75): it becomes `versionId` here, before
+    anybody could overlook it. Signatures are over lower-case names and do not notice.
+    """
+    query = (Parameter("versionId" if name == "VersionId" else name, value) for name, value in target.query)
+    return replace(target, query=tuple(query))
+
+
+@lru_cache(maxsize=128)
+def _read_host(raw: bytes) -> str:
+    """The Host field as lower-case text."""
     if not raw:
         raise COSError("InvalidRequest", "Expected a Host header.")
-    host = raw.lower()
-    if target.authority is not None and _without_default_port(target.authority) != _without_default_port(host):
-        raise COSError("InvalidURI", "Expected the absolute target and the Host header to name the same host.")
-    return host
+    if _PRINTABLE.fullmatch(raw) is None:
+        raise COSError("InvalidRequest", "Expected 'host' to be printable ASCII.")
+    return raw.decode("ascii").lower()
 
 
 def _without_default_port(authority: str) -> str:

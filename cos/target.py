@@ -11,25 +11,34 @@ Source: RFC 9112 §3.2 (origin-form, absolute-form), reference page §1.3.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from cos.errors import COSError
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
-_name_of = itemgetter(0)
+_name_of, _name_and_value = itemgetter(0), itemgetter(0, 2)
+_EQUALS_SIGNS, _TEXT_EQUALS_SIGNS = repeat(b"="), repeat("=")
 _OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marker"})
 """Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
 _HEX = frozenset(b"0123456789abcdefABCDEF")
-_PLAIN_IN_PATHS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/"
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_PLAIN_IN_PATHS = _UNRESERVED + b"/"
+_PLAIN_QUERY = _UNRESERVED + b"&="
 _MAY_HOLD_LINES = re.compile(rb"%0|[\r\n]")
-_VISIBLE = re.compile(rb"[!-\"$-~]*")
+_VISIBLE = bytes(range(0x21, 0x7F)).replace(b"#", b"")
 """Visible ASCII without `#`."""
+_NOT_ENCODED = _VISIBLE.translate(None, b"%+")
+"""What stands for itself in a query."""
 
 
 class Parameter(NamedTuple):
@@ -37,6 +46,9 @@ class Parameter(NamedTuple):
 
     name: str
     value: str
+
+
+_as_parameter = partial(tuple.__new__, Parameter)
 
 
 class Target(Struct, frozen=True, gc=False):
@@ -48,14 +60,18 @@ class Target(Struct, frozen=True, gc=False):
 
     raw: bytes
     path: bytes
-    raw_query: bytes
     query: tuple[Parameter, ...]
     scheme: str | None = None
     authority: str | None = None
+    query_names: tuple[str, ...] = ()
+    """The name of every parameter, repeats included; always those of `query`."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "query_names", tuple(map(_name_of, self.query)))
 
     def names(self) -> tuple[str, ...]:
         """The name of every parameter, repeats included."""
-        return tuple(map(_name_of, self.query))
+        return self.query_names
 
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
@@ -63,66 +79,46 @@ class Target(Struct, frozen=True, gc=False):
 
     def value(self, name: str) -> str | None:
         """The first value of a parameter, or None. The only one: `find_operation` refuses repeats."""
-        for parameter in self.query:
-            if parameter.name == name:
-                return parameter.value
-        return None
+        names = self.query_names
+        return self.query[names.index(name)].value if name in names else None
 
 
 def parse_target(raw: bytes) -> Target:
     """Split and decode an origin-form or absolute-form target. Raises COSError(InvalidURI)."""
     if len(raw) > MAX_TARGET_BYTES:
         raise COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes, got {len(raw)}.")
-    if _VISIBLE.fullmatch(raw) is None:
+    if raw.translate(None, _VISIBLE):
         raise COSError("InvalidURI", "Expected a target of visible ASCII characters without a fragment.")
-    scheme: str | None = None
-    authority: str | None = None
-    rest = raw
     if not raw.startswith(b"/"):
-        head, separator, tail = raw.partition(b"://")
-        scheme = head.decode("ascii").lower()
-        if not separator or scheme not in ("http", "https"):
-            raise COSError("InvalidURI", f"Expected a target that starts with '/', got {raw[:40]!r}.")
-        end = min((i for i in (tail.find(b"/"), tail.find(b"?")) if i >= 0), default=len(tail))
-        authority = tail[:end].decode("ascii").lower()
-        rest = tail[end:]
-        if not authority or "@" in authority:
-            raise COSError("InvalidURI", "Expected an absolute target with a host and no user information.")
-        if not rest.startswith(b"/"):
-            rest = b"/" + rest
-    raw_path, _, raw_query = rest.partition(b"?")
-    return Target(
-        raw=raw,
-        path=percent_decode(raw_path),
-        raw_query=raw_query,
-        query=parse_query(raw_query),
-        scheme=scheme,
-        authority=authority,
-    )
+        return _parse_absolute(raw)
+    raw_path, _, raw_query = raw.partition(b"?")
+    return Target(raw, _decode_path(raw_path), parse_query(raw_query))
 
 
 def parse_query(raw: bytes) -> tuple[Parameter, ...]:
     """Split at `&`, decode once with `+` as space. Raises COSError(InvalidURI)."""
     if not raw:
         return ()
-    pieces = [piece.partition(b"=") for piece in raw.split(b"&") if piece]
+    pieces = list(filter(None, raw.split(b"&")))
     if len(pieces) > MAX_PARAMETERS:
         raise COSError("InvalidURI", f"Expected at most {MAX_PARAMETERS} query parameters, got {len(pieces)}.")
-    parameters = [
-        Parameter(
-            raw_name.decode("ascii") if raw_name.isalnum() else _decode_query_text(raw_name),
-            raw_value.decode("ascii") if raw_value.isalnum() else _decode_query_text(raw_value),
-        )
-        for raw_name, _, raw_value in pieces
-    ]
+    pairs: Iterable[tuple[str, str]]
+    encoded = raw.translate(None, _NOT_ENCODED)
+    if encoded:
+        split = map(bytes.partition, pieces, _EQUALS_SIGNS)
+        pairs = [(_decode_query_text(raw_name), _decode_query_text(raw_value)) for raw_name, _, raw_value in split]
+    else:
+        pairs = map(_name_and_value, map(str.partition, map(bytes.decode, pieces), _TEXT_EQUALS_SIGNS))
     if raw.startswith(b"=") or b"&=" in raw:
         raise COSError("InvalidURI", "Expected every query parameter to have a name.")
     # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
-    if _MAY_HOLD_LINES.search(raw) and any(
-        _has_lines(name) or (_has_lines(value) and name not in _OF_KEYS) for name, value in parameters
+    if (
+        encoded
+        and _MAY_HOLD_LINES.search(raw)
+        and any(_has_lines(name) or (_has_lines(value) and name not in _OF_KEYS) for name, value in pairs)
     ):
         raise COSError("InvalidURI", "Expected query parameters without CR or LF.")
-    return tuple(parameters)
+    return tuple(map(_as_parameter, pairs))
 
 
 def render_path(path: bytes) -> bytes:
@@ -133,6 +129,10 @@ def render_path(path: bytes) -> bytes:
 
 def render_query(parameters: tuple[Parameter, ...]) -> bytes:
     """Parameters as a query without `?`; a parameter without value is rendered `name=`."""
+    plain = "&".join(map("=".join, parameters)).encode()
+    # Nearly always nothing is to be encoded: each `&` and `=` there is, is one of those that were just written.
+    if not plain.translate(None, _PLAIN_QUERY) and plain.count(b"=") == len(parameters) == plain.count(b"&") + 1:
+        return plain
     return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters]).encode()
 
 
@@ -155,6 +155,28 @@ def percent_decode(raw: bytes) -> bytes:
         decoded.append(int(piece[:2], 16))
         decoded += piece[2:]
     return bytes(decoded)
+
+
+@lru_cache(maxsize=256)
+def _decode_path(raw: bytes) -> bytes:
+    """`percent_decode` of a target's path. The parts of an upload come to one path, and share the bytes of it."""
+    return percent_decode(raw)
+
+
+def _parse_absolute(raw: bytes) -> Target:
+    head, separator, tail = raw.partition(b"://")
+    scheme = head.decode("ascii").lower()
+    if not separator or scheme not in ("http", "https"):
+        raise COSError("InvalidURI", f"Expected a target that starts with '/', got {raw[:40]!r}.")
+    end = min((i for i in (tail.find(b"/"), tail.find(b"?")) if i >= 0), default=len(tail))
+    authority = tail[:end].decode("ascii").lower()
+    rest = tail[end:]
+    if not authority or "@" in authority:
+        raise COSError("InvalidURI", "Expected an absolute target with a host and no user information.")
+    if not rest.startswith(b"/"):
+        rest = b"/" + rest
+    raw_path, _, raw_query = rest.partition(b"?")
+    return Target(raw, _decode_path(raw_path), parse_query(raw_query), scheme, authority)
 
 
 def _decode_query_text(raw: bytes) -> str:
