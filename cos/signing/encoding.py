@@ -14,46 +14,39 @@ from functools import lru_cache
 from cos.target import percent_decode
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-_UNRESERVED_AND_LF = _UNRESERVED + b"\n"
-_ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
-_PERCENT = 0x25
+_FREQUENT = b"%/="
+"""Reserved bytes that are in the values of nearly every request."""
+_SEEN_TO = _UNRESERVED + _FREQUENT + b"\n"
+_BYTES = tuple(bytes((byte,)) for byte in range(256))
+_ENCODED = tuple(_BYTES[byte] if byte in _UNRESERVED else b"%%%02X" % byte for byte in range(256))
+_ENCODED_PATH = tuple("/" if byte == 0x2F else text.decode("ascii") for byte, text in enumerate(_ENCODED))
 _MAX_REPLACED = 12
 """Up to so many distinct bytes, replacing one after the other is faster than going byte by byte."""
-_ENCODED_PATH = tuple("/" if byte == 0x2F else text for byte, text in enumerate(_ENCODED))
 
 
 def encode_value(raw: bytes) -> str:
     """`a b/中` → `a%20b%2F%E4%B8%AD`."""
-    reserved = raw.translate(None, _UNRESERVED)
-    return _encode(raw, set(reserved)) if reserved else raw.decode("ascii")
+    return encode_values((raw,))[0].decode("ascii")
 
 
-def encode_values(values: Sequence[bytes]) -> list[str]:
-    """`encode_value` of each, at once: the values of one request need the same few bytes encoded."""
+def encode_values(values: Sequence[bytes]) -> list[bytes]:
+    """`encode_value` of each, as bytes, at once: the values of one request need the same few bytes encoded."""
     joined = b"\n".join(values)
-    if not joined or joined.count(b"\n") != len(values) - 1:
-        return [encode_value(value) for value in values]
-    reserved = joined.translate(None, _UNRESERVED_AND_LF)
-    if not reserved:
-        return joined.decode("ascii").split("\n")
-    distinct = set(reserved)
-    if len(distinct) > _MAX_REPLACED:
-        return [encode_value(value) for value in values]
-    return _encode(joined, distinct).split("\n")
+    # Percent signs go first, because every other replacement brings new ones. Line feeds part the values.
+    encoded = joined.replace(b"%", b"%25").replace(b"/", b"%2F").replace(b"=", b"%3D")
+    others = joined.translate(None, _SEEN_TO)
+    if others:
+        distinct = set(others)
+        if len(distinct) > _MAX_REPLACED:
+            return [_encode(value) for value in values]
+        for byte in distinct:
+            encoded = encoded.replace(_BYTES[byte], _ENCODED[byte])
+    parted = encoded.split(b"\n")
+    return parted if len(parted) == len(values) else [_encode(value) for value in values]
 
 
-def _encode(raw: bytes, distinct: set[int]) -> str:
-    """`raw` with the bytes in `distinct` encoded; LF stays where it is not among them."""
-    if len(distinct) > _MAX_REPLACED:
-        return "".join([_ENCODED[byte] for byte in raw])
-    text = raw.decode("latin-1")
-    if _PERCENT in distinct:
-        # First, because every other replacement brings new percent signs.
-        text = text.replace("%", "%25")
-        distinct.remove(_PERCENT)
-    for byte in distinct:
-        text = text.replace(chr(byte), _ENCODED[byte])
-    return text
+def _encode(raw: bytes) -> bytes:
+    return b"".join([_ENCODED[byte] for byte in raw]) if raw.translate(None, _UNRESERVED) else raw
 
 
 @lru_cache(maxsize=1024)  # a pure function; names are few, and no secrets

@@ -16,5 +16,11 @@ _WITH_PORT = re.compile(rb"(.+):[0-9]{1,5}", re.ASCII | re.DOTALL)
 def host_readings(request: Request) -> tuple[bytes, ...]:
     """The Host header as received, then without its port when it has one."""
     received = request.headers.get(b"host") or b""
+    bare = bare_host(received)
+    return (received,) if bare is None else (received, bare)
+
+
+def bare_host(received: bytes) -> bytes | None:
+    """A Host header without its port; None when it has none."""
     match = _WITH_PORT.fullmatch(received)
-    return (received,) if match is None else (received, match[1])
+    return match[1] if match is not None else None

@@ -17,14 +17,16 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from cos.errors import COSError
 from cos.headers import FieldNames
 from cos.request import Request
 from cos.signing.claim import Claim, QSignTerms
-from cos.signing.encoding import decode_name, encode_name, encode_value, encode_values
-from cos.signing.hosts import host_readings
+from cos.signing.encoding import decode_name, encode_name, encode_value
+from cos.signing.hosts import bare_host
 from cos.signing.keyed import Digest, KeyedDigest
+from cos.signing.q_sign_template import HttpTemplate
 from cos.signing.sign_keys import SignKeys
 from cos.target import Parameter
 
@@ -43,6 +45,7 @@ CARRIER_PARAMETERS = frozenset(
 )
 """Query parameters that are the signature itself and therefore never covered by it."""
 
+_value_of = itemgetter(1)
 # Shown to nobody, not even to the caller who sent them, when the strings to compare are reported.
 _SECRET_HEADERS = frozenset(
     {
@@ -79,11 +82,6 @@ def http_parameters(listed: Sequence[str], query: Iterable[Parameter]) -> str:
     return _pairs(listed, values)
 
 
-def http_pairs(names: Sequence[str], values: Sequence[bytes]) -> str:
-    """The same of canonical names in list order, each with its raw value."""
-    return "&".join(map("=".join, zip(names, encode_values(values), strict=True)))
-
-
 def http_headers(listed: Sequence[str], headers: Mapping[str, Sequence[bytes]]) -> str:
     """`content-length=0&host=…&x-cos-copy-source=…`: every listed header with its values, in list order.
 
@@ -108,10 +106,9 @@ def signature(key: str, text: str) -> str:
     return hmac.digest(key.encode(), text.encode(), "sha1").hex()
 
 
-def started_key(secret_key: str, key_time: str, sign_keys: SignKeys | None) -> KeyedDigest:
+def started_key(secret_key: str, key_time: str) -> KeyedDigest:
     """What signs a string to sign."""
-    held = sign_keys.find(secret_key, key_time) if sign_keys is not None else None
-    return held if held is not None else KeyedDigest(sign_key(secret_key, key_time).encode(), Digest.SHA1)
+    return KeyedDigest(sign_key(secret_key, key_time).encode(), Digest.SHA1)
 
 
 def post_object_string_to_sign(policy: bytes) -> str:
@@ -132,61 +129,65 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
 
     The host matches as received or without its port. Raises COSError(SignatureDoesNotMatch, AccessDenied).
     """
-    key = started_key(secret_key, terms.key_time, sign_keys)
-    parameters = _signed_parameters(claim.signed_parameters or (), request)
-    claimed = claim.signature.encode()
-    for host in host_readings(request):
-        headers = _signed_headers(claim.signed_headers, request, host)
-        http_text = http_string(request.method, request.target.path, parameters, headers)
+    held = sign_keys.find(secret_key, terms.key_time) if sign_keys is not None else None
+    key = held if held is not None else started_key(secret_key, terms.key_time)
+    http_text = _http_string(request, claim)
+    to_sign = string_to_sign(terms.sign_time, http_text)
+    matches = hmac.compare_digest(key.sign(to_sign), claim.signature)
+    if not matches and "host" in claim.signed_headers and (host := bare_host(request.headers.get(b"host") or b"")):
+        http_text = _http_string(request, claim, host)
         to_sign = string_to_sign(terms.sign_time, http_text)
-        if hmac.compare_digest(key.sign(to_sign).encode(), claimed):
-            if sign_keys is not None:
-                sign_keys.keep(secret_key, terms.key_time, key)
-            return
-        if "host" not in claim.signed_headers:
-            break
-    raise COSError(
-        "SignatureDoesNotMatch",
-        details=(("StringToSign", to_sign), ("FormatString", _without_secrets(http_text))),
-    )
+        matches = hmac.compare_digest(key.sign(to_sign), claim.signature)
+    if not matches:
+        raise COSError(
+            "SignatureDoesNotMatch",
+            details=(("StringToSign", to_sign), ("FormatString", _without_secrets(http_text))),
+        )
+    if held is None and sign_keys is not None:
+        sign_keys.keep(secret_key, terms.key_time, key)
 
 
-def _signed_parameters(listed: tuple[str, ...], request: Request) -> str:
-    query = request.target.query
-    places = _places_of_parameters(listed, request.target.names())
-    if places is None:
-        return http_parameters(listed, query)
-    return http_pairs(listed, [query[place].value.encode() for place in places])
+def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> bytes:
+    """The HTTP string of what the claim lists; `host` stands for the Host header. Raises COSError(AccessDenied)."""
+    headers, target, listed = request.headers, request.target, claim.signed_parameters or ()
+    template = _find_template(request.method, listed, target.names(), claim.signed_headers, headers.known)
+    if template is None:
+        covered: dict[str, Sequence[bytes]] = {
+            name: headers.get_all(decode_name(name)) for name in claim.signed_headers
+        }
+        if host is not None:
+            covered["host"] = (host,)
+        parameters = http_parameters(listed, target.query)
+        return http_string(request.method, target.path, parameters, http_headers(claim.signed_headers, covered))
+    values: Sequence[bytes] = tuple(map(_value_of, headers.fields))
+    if host is not None:
+        values = [host if name == b"host" else value for name, value in headers.fields]
+    return template.fill(target.path, target.query, values)
 
 
-def _signed_headers(listed: tuple[str, ...], request: Request, host: bytes) -> str:
-    """`host` stands for the value of that field: one of the readings of it."""
-    fields = request.headers.fields
-    places = _places_of_headers(listed, request.headers.known)
-    if places is not None:
-        return http_pairs(listed, [host if place < 0 else fields[place][1] for place in places])
-    headers: dict[str, Sequence[bytes]] = {name: request.headers.get_all(decode_name(name)) for name in listed}
-    if "host" in headers:
-        headers["host"] = (host,)
-    return http_headers(listed, headers)
-
-
-@lru_cache(maxsize=256)
-def _places_of_parameters(listed: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Where in the query each listed parameter is; None unless every one is there once, is listed once and is plain."""
+@lru_cache(maxsize=256)  # names alone
+def _find_template(
+    method: str,
+    listed_parameters: tuple[str, ...],
+    names: tuple[str, ...],
+    listed_headers: tuple[str, ...],
+    known: FieldNames,
+) -> HttpTemplate | None:
+    """The template for requests of these names; None unless every listed name is there once and listed once."""
     canonical = [encode_name(name.encode()) for name in names]
-    if len(set(listed)) != len(listed) or TOKEN_NAME in listed or not CARRIER_PARAMETERS.isdisjoint(listed):
+    fields = [decode_name(name) for name in listed_headers]
+    # A parameter that is never covered, or is in two spellings, is for the documented steps.
+    if TOKEN_NAME in listed_parameters or not CARRIER_PARAMETERS.isdisjoint(listed_parameters):
         return None
-    return tuple(map(canonical.index, listed)) if all(canonical.count(name) == 1 for name in listed) else None
+    if not (_are_once_each(listed_parameters, canonical) and _are_once_each(fields, known.names)):
+        return None
+    parameters = [(name, canonical.index(name)) for name in listed_parameters]
+    placed = [(listed, known.names.index(name)) for listed, name in zip(listed_headers, fields, strict=True)]
+    return HttpTemplate(method, parameters, placed)
 
 
-@lru_cache(maxsize=256)
-def _places_of_headers(listed: tuple[str, ...], known: FieldNames) -> tuple[int, ...] | None:
-    """The same of header fields; -1 stands for the host."""
-    names = [decode_name(name) for name in listed]
-    if len(set(names)) != len(names) or any(known.names.count(name) != 1 for name in names):
-        return None
-    return tuple(-1 if name == b"host" else known.names.index(name) for name in names)
+def _are_once_each(wanted: Sequence[object], given: Sequence[object]) -> bool:
+    return len(set(wanted)) == len(wanted) and all(given.count(item) == 1 for item in wanted)
 
 
 def _pairs(listed: Sequence[str], values: Mapping[str, Sequence[bytes]]) -> str:

@@ -8,15 +8,19 @@ Source: reference page §1.2, §1.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
 from cos.signing.encoding import encode_name
 from cos.signing.presigned import with_parameters
+from cos.signing.q_sign_template import HttpTemplate
 from cos.signing.sign_keys import SignKeys
 from cos.target import Parameter
 
@@ -48,8 +52,9 @@ SIGNED_HEADERS = frozenset(
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
 _name_of = itemgetter(0)
+_value_of = itemgetter(1)
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
-_REPLACED = (b"authorization", _TOKEN_HEADER)
+_REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
 
 
 def sign(
@@ -63,13 +68,18 @@ def sign(
     sign_keys: SignKeys | None,
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
-    headers = [field for field in request.headers if field[0] not in _REPLACED]
+    headers = request.headers
+    if not _REPLACED.isdisjoint(map(_name_of, headers)):
+        headers = tuple([field for field in headers if field[0] not in _REPLACED])
     if token is not None:
-        headers.append((_TOKEN_HEADER, token.encode()))
-    fields = _signature_fields(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    authorization = "&".join(map("=".join, fields))
-    headers.append((b"authorization", authorization.encode()))
-    return UpstreamRequest(request.method, request.host, request.path, request.query, request.target, tuple(headers))
+        headers = (*headers, (_TOKEN_HEADER, token.encode()))
+    window = _window(now, lifetime_seconds)
+    covered, signature = _sign(request, headers, secret_key, window, sign_keys)
+    authorization = (
+        f"q-sign-algorithm=sha1&q-ak={secret_id}&q-sign-time={window}&q-key-time={window}"
+        f"&q-header-list={covered.header_list}&q-url-param-list={covered.parameter_list}&q-signature={signature}"
+    )
+    return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
 
 
 def presign(
@@ -87,98 +97,78 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    fields = _signature_fields(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
-    return with_parameters(request, tuple(Parameter(name, value) for name, value in fields))
+    window = _window(now, lifetime_seconds)
+    covered, signature = _sign(request, request.headers, secret_key, window, None)
+    added = (
+        Parameter("q-sign-algorithm", "sha1"),
+        Parameter("q-ak", secret_id),
+        Parameter("q-sign-time", window),
+        Parameter("q-key-time", window),
+        Parameter("q-header-list", covered.header_list),
+        Parameter("q-url-param-list", covered.parameter_list),
+        Parameter("q-signature", signature),
+    )
+    return with_parameters(request, added)
 
 
-def _signature_fields(
-    request: UpstreamRequest,
-    fields: Sequence[tuple[bytes, bytes]],
-    secret_id: str,
-    secret_key: str,
-    now: int,
-    lifetime_seconds: int,
-    sign_keys: SignKeys | None,
-) -> tuple[tuple[str, str], ...]:
-    """The seven fields of an Authorization over the request with these header fields, in the documented order."""
-    window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
-    headers = _cover_headers([(b"host", request.host.encode()), *fields])
-    parameters = _cover_parameters(request.query)
-    http_text = q_sign.http_string(
-        request.method,
-        request.path,
-        q_sign.http_pairs(parameters.names, parameters.values),
-        q_sign.http_pairs(headers.names, headers.values),
-    )
-    key = q_sign.started_key(secret_key, window, sign_keys)
-    if sign_keys is not None:
-        sign_keys.keep(secret_key, window, key)
-    return (
-        ("q-sign-algorithm", "sha1"),
-        ("q-ak", secret_id),
-        ("q-sign-time", window),
-        ("q-key-time", window),
-        ("q-header-list", headers.listed),
-        ("q-url-param-list", parameters.listed),
-        ("q-signature", key.sign(q_sign.string_to_sign(window, http_text))),
-    )
+def _window(now: int, lifetime_seconds: int) -> str:
+    return f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
 
 
 class _Covered(NamedTuple):
-    """What a signature covers: canonical names and raw values in the order they are listed, and the list itself."""
+    """What a signature covers: the two lists, and the template of the text; None where a name is repeated."""
 
-    names: Sequence[str]
-    values: Sequence[bytes]
-    listed: str
-
-
-class _Order(NamedTuple):
-    """The covered ones of some fields or parameters, sorted: their canonical names, their places, and the list."""
-
-    names: tuple[str, ...]
-    places: tuple[int, ...]
-    listed: str
+    header_list: str
+    parameter_list: str
+    template: HttpTemplate | None
 
 
-def _cover_headers(fields: Sequence[tuple[bytes, bytes]]) -> _Covered:
+def _sign(
+    request: UpstreamRequest,
+    headers: tuple[tuple[bytes, bytes], ...],
+    secret_key: str,
+    window: str,
+    sign_keys: SignKeys | None,
+) -> tuple[_Covered, str]:
+    """What the signature of the request with these headers covers, and the signature."""
+    query = request.query
+    names = tuple(map(_name_of, headers))
     # The receiver sees a value without surrounding white space.
-    order = _order_headers(tuple(map(_name_of, fields)))
-    if order is not None:
-        return _Covered(order.names, [fields[place][1].strip(b" \t") for place in order.places], order.listed)
-    return _sorted([(encode_name(name), value.strip(b" \t")) for name, value in fields if _is_covered(name)])
+    values = [request.host.encode(), *map(bytes.strip, map(_value_of, headers), repeat(b" \t"))]
+    covered = _cover(request.method, names, tuple(map(_name_of, query)))
+    if covered.template is not None:
+        http_text = covered.template.fill(request.path, query, values)
+    else:
+        http_text = _http_string(request, covered, (b"host", *names), values)
+    held = sign_keys.find(secret_key, window) if sign_keys is not None else None
+    key = held if held is not None else q_sign.started_key(secret_key, window)
+    if held is None and sign_keys is not None:
+        sign_keys.keep(secret_key, window, key)
+    return covered, key.sign(q_sign.string_to_sign(window, http_text))
 
 
-def _cover_parameters(query: Sequence[Parameter]) -> _Covered:
-    order = _order_parameters(tuple(map(_name_of, query)))
-    if order is not None:
-        return _Covered(order.names, [query[place].value.encode() for place in order.places], order.listed)
-    return _sorted([(encode_name(name.encode()), value.encode()) for name, value in query])
+@lru_cache(maxsize=256)  # names alone
+def _cover(method: str, names: tuple[bytes, ...], parameter_names: tuple[str, ...]) -> _Covered:
+    """What is covered of a request whose header fields, beside its host, and parameters have these names."""
+    fields = sorted([(encode_name(name), place) for place, name in enumerate((b"host", *names)) if _is_covered(name)])
+    parameters = sorted([(encode_name(name.encode()), place) for place, name in enumerate(parameter_names)])
+    listed = [name for name, _ in fields]
+    listed_parameters = [name for name, _ in parameters]
+    repeats = len(set(listed)) != len(listed) or len(set(listed_parameters)) != len(listed_parameters)
+    template = None if repeats else HttpTemplate(method, parameters, fields)
+    return _Covered(";".join(listed), ";".join(listed_parameters), template)
 
 
-def _sorted(pairs: list[tuple[str, bytes]]) -> _Covered:
-    """With repeated names: their values are sorted too."""
-    pairs.sort()
-    names = [name for name, _ in pairs]
-    return _Covered(names, [value for _, value in pairs], ";".join(names))
-
-
-@lru_cache(maxsize=256)
-def _order_headers(names: tuple[bytes, ...]) -> _Order | None:
-    """The order of fields by their names alone; None when a name is repeated."""
-    return _order([(encode_name(name), place) for place, name in enumerate(names) if _is_covered(name)])
-
-
-@lru_cache(maxsize=256)
-def _order_parameters(names: tuple[str, ...]) -> _Order | None:
-    return _order([(encode_name(name.encode()), place) for place, name in enumerate(names)])
-
-
-def _order(places: list[tuple[str, int]]) -> _Order | None:
-    places.sort()
-    names = tuple([name for name, _ in places])
-    if len(set(names)) != len(names):
-        return None
-    return _Order(names, tuple([place for _, place in places]), ";".join(names))
+def _http_string(request: UpstreamRequest, covered: _Covered, names: Iterable[bytes], values: Iterable[bytes]) -> bytes:
+    """The text to sign, by the documented steps: values of a repeated name are sorted."""
+    headers: dict[str, list[bytes]] = {}
+    for name, value in zip(names, values, strict=True):
+        headers.setdefault(encode_name(name), []).append(value)
+    listed = covered.parameter_list.split(";") if covered.parameter_list else []
+    parameters = q_sign.http_parameters(listed, request.query)
+    return q_sign.http_string(
+        request.method, request.path, parameters, q_sign.http_headers(covered.header_list.split(";"), headers)
+    )
 
 
 def _is_covered(name: bytes) -> bool:

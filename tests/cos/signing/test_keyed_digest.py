@@ -30,4 +30,4 @@ def test_a_started_key_is_never_shown() -> None:
 
 @given(st.lists(st.binary(max_size=20) | st.sampled_from([b"", b"\n", b"a b/c%", b"bytes=0-9", bytes(range(256))])))
 def test_many_values_are_encoded_as_each_alone(values: list[bytes]) -> None:
-    assert encode_values(values) == [encode_value(value) for value in values]
+    assert encode_values(values) == [encode_value(value).encode() for value in values]

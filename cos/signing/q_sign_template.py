@@ -1,0 +1,53 @@
+"""HTTP strings of requests that have the same names: a template, made once, and the values to fill it with.
+
+A client's requests have the same fields and parameters over and over, and all of a FormatString but the values follows
+from the names. A template is made of names that are there once each; any other request goes through the documented
+steps in `q_sign`, which also say what a filled template must be equal to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from cos.signing.encoding import encode_values
+from cos.target import Parameter
+
+Placed = tuple[str, int]
+"""A canonical name, and where it is."""
+
+_value_of = itemgetter(1)
+
+
+class HttpTemplate:
+    """`put⏎%b⏎partnumber=%b&uploadid=%b⏎host=%b&range=%b⏎`, and where in a request the values are.
+
+    Names come in the order they are listed, with their places among all parameters, or among all fields.
+    """
+
+    __slots__ = ("_fields_of", "_parameters_of", "_text")
+
+    def __init__(self, method: str, parameters: Sequence[Placed], fields: Sequence[Placed]) -> None:
+        self._text = b"%b\n%%b\n%b\n%b\n" % (method.lower().encode(), _pairs(parameters), _pairs(fields))
+        self._parameters_of = _picker(parameters)
+        self._fields_of = _picker(fields)
+
+    def fill(self, path: bytes, query: Sequence[Parameter], field_values: Sequence[bytes]) -> bytes:
+        """The HTTP string of a request; `field_values` are those of all its fields, raw and in order."""
+        values = [*map(str.encode, map(_value_of, self._parameters_of(query))), *self._fields_of(field_values)]
+        return self._text % (path, *encode_values(values))
+
+
+def _pairs(placed: Sequence[Placed]) -> bytes:
+    return b"&".join([b"%b=%%b" % name.encode().replace(b"%", b"%%") for name, _ in placed])
+
+
+def _picker(placed: Sequence[Placed]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes the items at these places out of a sequence, in their order."""
+    places = [place for _, place in placed]
+    if len(places) > 1:
+        return itemgetter(*places)
+    # Of one place `itemgetter` gives the item itself; of a slice it gives a sequence.
+    first = places[0] if places else 0
+    return itemgetter(slice(first, first + len(places)))
