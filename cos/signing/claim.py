@@ -99,8 +99,8 @@ class Claim(Struct, frozen=True, gc=False):
     window: Window
     signed_headers: tuple[str, ...]
     signed_parameters: tuple[str, ...] | None
-    signature: str
     terms: QSignTerms | SigV4Terms | SigV2Terms
+    signature: str
     security_token: str | None = None
 
     def __repr__(self) -> str:

@@ -57,19 +57,31 @@ def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
 
     Raises COSError(AccessDenied), with the unsigned names in `<HeadersNotSigned>` or `<ParametersNotSigned>`.
     """
-    if claim.scheme is Scheme.SIGV2:
+    scheme = claim.terms.scheme
+    if scheme is Scheme.SIGV2:
         _check_sigv2(request)
         return
-    _check_headers(request.headers.known, claim.signed_headers, claim.scheme)
-    if claim.signed_parameters is not None and request.target.query:
-        service = level is Level.SERVICE and request.method == "GET"
-        _check_parameters(request.target.names(), claim.signed_parameters, service)
+    lists_service = level is Level.SERVICE and request.method == "GET"
+    _check_names(
+        request.headers.known, claim.signed_headers, request.target.query_names, claim.signed_parameters,
+        scheme, lists_service,
+    )  # fmt: skip
 
 
-# Both depend on names alone, and a client's requests have the same ones. What is refused is judged anew each time.
+@lru_cache(maxsize=256)  # names alone, and a client's requests have the same ones; a refusal is judged anew each time
+def _check_names(
+    known: FieldNames,
+    signed_headers: tuple[str, ...],
+    parameters: tuple[str, ...],
+    signed_parameters: tuple[str, ...] | None,
+    scheme: Scheme,
+    lists_service: bool,
+) -> None:
+    _check_headers(known, signed_headers, scheme)
+    if signed_parameters is not None:
+        _check_parameters(parameters, signed_parameters, lists_service)
 
 
-@lru_cache(maxsize=256)
 def _check_headers(known: FieldNames, signed: tuple[str, ...], scheme: Scheme) -> None:
     q_sign = scheme is Scheme.Q_SIGN
     foreign = b"x-amz-" if q_sign else b"x-cos-"
@@ -91,13 +103,12 @@ def _check_headers(known: FieldNames, signed: tuple[str, ...], scheme: Scheme) -
         )
 
 
-@lru_cache(maxsize=256)
-def _check_parameters(names: tuple[str, ...], signed: tuple[str, ...], service: bool) -> None:
+def _check_parameters(names: tuple[str, ...], signed: tuple[str, ...], lists_service: bool) -> None:
     missing = []
     for name in names:
         if name in CARRIER_PARAMETERS or name in _UNSIGNED_PARAMETERS:
             continue
-        if service and name in _UNSIGNED_SERVICE_PARAMETERS:
+        if lists_service and name in _UNSIGNED_SERVICE_PARAMETERS:
             continue
         if encode_name(name.encode()) not in signed:
             missing.append(name)

@@ -5,6 +5,8 @@ Source: threat model C3 (never header and query together, each field once).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cos.address import Address
 from cos.errors import COSError
 from cos.request import Request
@@ -20,15 +22,19 @@ _SIGV2_PREFIX = f"{sigv2_claim.SCHEME} "
 _NOT_MADE = "expected a scheme that the gateway signs with; Signature Version 2 is only verified"
 
 
-_CARRIERS = q_sign.CARRIER_PARAMETERS | sigv4.CARRIER_PARAMETERS | sigv2.CARRIER_PARAMETERS
+_CARRIERS = {
+    Scheme.Q_SIGN: q_sign.CARRIER_PARAMETERS,
+    Scheme.SIGV4: sigv4.CARRIER_PARAMETERS,
+    Scheme.SIGV2: sigv2.CARRIER_PARAMETERS,
+}
 _CARRIER_HEADERS = (b"authorization", b"x-cos-security-token", b"x-amz-security-token")
 
 
 def is_unsigned(request: Request) -> bool:
     """Whether nothing in a request belongs to a signature: not a part of one, not even a broken one."""
-    return not any(name in request.headers for name in _CARRIER_HEADERS) and not any(
-        name in _CARRIERS for name, _ in request.target.query
-    )
+    if any(name in request.headers for name in _CARRIER_HEADERS):
+        return False
+    return not _schemes_in_query(request.target.query_names)
 
 
 def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
@@ -38,26 +44,14 @@ def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
     COSError: AccessDenied when it is unsigned, signed twice or in a scheme not spoken here, InvalidArgument or
     InvalidRequest when a field is malformed, InvalidRequest for Version 2 where it is not accepted.
     """
-    q_sign_query = sigv4_query = sigv2_query = False
-    for name, _ in request.target.query:
-        if name in q_sign.CARRIER_PARAMETERS:
-            q_sign_query = True
-        elif name in sigv4.CARRIER_PARAMETERS:
-            sigv4_query = True
-        elif name in sigv2.CARRIER_PARAMETERS:
-            sigv2_query = True
-    in_header = b"authorization" in request.headers
-    if in_header + q_sign_query + sigv4_query + sigv2_query > 1:
-        raise COSError("AccessDenied", "Expected one signature, in the header or in the query, got several.")
-    if q_sign_query:
-        return q_sign_claim.read_query_claim(request)
-    if sigv4_query:
-        return sigv4_claim.read_query_claim(request)
-    if sigv2_query:
-        return sigv2_claim.read_query_claim(request, _accepted(sigv2_at))
-    if not in_header:
+    in_query = _schemes_in_query(request.target.query_names)
+    if in_query:
+        if len(in_query) > 1 or b"authorization" in request.headers:
+            raise COSError("AccessDenied", "Expected one signature, in the header or in the query, got several.")
+        return _read_query_claim(request, in_query[0], sigv2_at)
+    authorization = request.headers.text(b"authorization")
+    if authorization is None:
         raise COSError("AccessDenied", "Expected a signed request.")
-    authorization = request.headers.text(b"authorization") or ""
     if authorization.startswith(_Q_SIGN_PREFIX):
         return q_sign_claim.read_header_claim(request, authorization)
     if authorization.startswith(_SIGV4_PREFIX):
@@ -65,6 +59,22 @@ def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
     if authorization.startswith(_SIGV2_PREFIX):
         return sigv2_claim.read_header_claim(request, authorization, _accepted(sigv2_at))
     raise COSError("AccessDenied", f"Expected an Authorization of {_Q_SIGN_PREFIX}sha1 or {sigv4.ALGORITHM}.")
+
+
+@lru_cache(maxsize=256)  # names alone
+def _schemes_in_query(names: tuple[str, ...]) -> tuple[Scheme, ...]:
+    """The schemes that any of these parameters belongs to."""
+    return tuple(scheme for scheme, carriers in _CARRIERS.items() if not carriers.isdisjoint(names))
+
+
+def _read_query_claim(request: Request, scheme: Scheme, sigv2_at: Address | None) -> Claim:
+    match scheme:
+        case Scheme.Q_SIGN:
+            return q_sign_claim.read_query_claim(request)
+        case Scheme.SIGV4:
+            return sigv4_claim.read_query_claim(request)
+        case Scheme.SIGV2:
+            return sigv2_claim.read_query_claim(request, _accepted(sigv2_at))
 
 
 def _accepted(sigv2_at: Address | None) -> Address:
@@ -79,12 +89,13 @@ def verify(request: Request, claim: Claim, secret_key: str, *, sign_keys: SignKe
     `sign_keys` spares deriving the same signing key again. Raises COSError: SignatureDoesNotMatch with
     StringToSign and FormatString (or CanonicalRequest) as details, AccessDenied when a listed name is absent.
     """
-    match claim.terms:
-        case QSignTerms() as terms:
+    terms = claim.terms
+    match terms:
+        case QSignTerms():
             q_sign.verify(request, claim, terms, secret_key, sign_keys)
-        case SigV4Terms() as terms:
+        case SigV4Terms():
             sigv4.verify(request, claim, terms, secret_key, sign_keys)
-        case SigV2Terms() as terms:
+        case SigV2Terms():
             sigv2.verify(request, claim, terms, secret_key)
 
 

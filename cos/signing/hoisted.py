@@ -33,12 +33,12 @@ def with_hoisted_headers(request: Request) -> Request:
 
     Raises COSError(InvalidArgument) for one that is a header as well, or could not be one.
     """
-    target = request.target
-    if target.value(SIGNATURE_PARAMETER) is None:
-        return request if target.value(_SIGV2_KEY) is None else _with_sigv2_headers(request)
+    names = request.target.query_names
+    if SIGNATURE_PARAMETER not in names:
+        return request if _SIGV2_KEY not in names else _with_sigv2_headers(request)
     hoisted = [
         parameter
-        for parameter in target.query
+        for parameter in request.target.query
         if parameter.name.lower().startswith("x-amz-") and parameter.name not in CARRIER_PARAMETERS
     ]
     return _moved(request, hoisted)

@@ -150,7 +150,7 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
 def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> bytes:
     """The HTTP string of what the claim lists; `host` stands for the Host header. Raises COSError(AccessDenied)."""
     headers, target, listed = request.headers, request.target, claim.signed_parameters or ()
-    template = _find_template(request.method, listed, target.names(), claim.signed_headers, headers.known)
+    template = _find_template(request.method, listed, target.query_names, claim.signed_headers, headers.known)
     if template is None:
         covered: dict[str, Sequence[bytes]] = {
             name: headers.get_all(decode_name(name)) for name in claim.signed_headers

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from cos.errors import COSError
 from cos.request import Request
@@ -32,6 +33,7 @@ FIELDS = (
 )
 
 _FIELD_NAMES = frozenset(FIELDS)
+_LAST_FIELD = "&q-signature="
 _TOKEN_HEADER = TOKEN_NAME.encode()
 _TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})", re.ASCII)
 ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -39,9 +41,23 @@ _SIGNATURE = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _PLAIN_LIST = re.compile(r"[a-z0-9._~-]+(?:;[a-z0-9._~-]+)*", re.ASCII)
 
 
+class _Statement(NamedTuple):
+    """What a signature says of itself; fields of `Claim`."""
+
+    access_key_id: str
+    window: Window
+    signed_headers: tuple[str, ...]
+    signed_parameters: tuple[str, ...]
+    terms: QSignTerms
+
+
 def read_header_claim(request: Request, authorization: str) -> Claim:
     """The claim of an Authorization header. Raises COSError(InvalidArgument, AccessDenied)."""
-    return _claim(request, Carrier.HEADER, parse_authorization(authorization))
+    statement, _, signature = authorization.rpartition(_LAST_FIELD)
+    if _SIGNATURE.fullmatch(signature) is None:
+        # Its fields are in another order than the documented one, or it is malformed.
+        return _claim(request, Carrier.HEADER, parse_authorization(authorization))
+    return Claim(Carrier.HEADER, *_read_before_signature(statement), signature, _read_token(request, Carrier.HEADER))
 
 
 def read_query_claim(request: Request) -> Claim:
@@ -72,6 +88,16 @@ def parse_authorization(text: str) -> dict[str, str]:
 
 
 def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Claim:
+    return Claim(carrier, *_read_statement(fields), fields["q-signature"], _read_token(request, carrier))
+
+
+@lru_cache(maxsize=256)  # of one second, a client's signatures differ in their last field only
+def _read_before_signature(text: str) -> _Statement:
+    """The statement in all fields but the last. Signatures are never remembered: one in this text is one too many."""
+    return _read_statement(parse_authorization(f"{text}{_LAST_FIELD}{'0' * 40}"))
+
+
+def _read_statement(fields: Mapping[str, str]) -> _Statement:
     if fields.keys() != _FIELD_NAMES:
         raise _malformed("each of the seven fields of a signature once")
     if fields["q-sign-algorithm"] != "sha1":
@@ -85,15 +111,12 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
     key_window = sign_window if same else read_window("q-key-time", fields["q-key-time"])
     if sign_window.start < key_window.start or sign_window.end > key_window.end:
         raise COSError("AccessDenied", "Expected q-sign-time to lie inside q-key-time.")
-    return Claim(
-        carrier=carrier,
+    return _Statement(
         access_key_id=fields["q-ak"],
         window=sign_window,
         signed_headers=_read_list("q-header-list", fields["q-header-list"]),
         signed_parameters=_read_list("q-url-param-list", fields["q-url-param-list"]),
-        signature=fields["q-signature"],
         terms=QSignTerms(fields["q-sign-time"], fields["q-key-time"], key_window),
-        security_token=_read_token(request, carrier),
     )
 
 
@@ -139,11 +162,13 @@ def _canonical(field: str, name: str) -> str:
 def _read_token(request: Request, carrier: Carrier) -> str | None:
     """The security token, from the one place it is in. Raises COSError(AccessDenied, InvalidRequest)."""
     header = request.headers.text(_TOKEN_HEADER)
+    if TOKEN_NAME not in request.target.query_names:
+        return header or None
     given = request.target.values(TOKEN_NAME)
-    if len(given) + (header is not None) > 1 or (given and carrier is Carrier.HEADER):
+    if len(given) > 1 or header is not None or carrier is Carrier.HEADER:
         raise COSError("AccessDenied", f"Expected {TOKEN_NAME} once, beside the signature.")
     # Node appends the token unescaped: the query's `+` is its own, and a token has no space.
-    return (given[0].replace(" ", "+") if given else header) or None
+    return given[0].replace(" ", "+") or None
 
 
 def _malformed(expected: str) -> COSError:

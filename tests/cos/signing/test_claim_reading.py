@@ -10,6 +10,7 @@ from cos.errors import COSError
 from cos.headers import Headers
 from cos.request import Dialect, Request
 from cos.signing import Carrier, Claim, QSignTerms, Scheme, SigV4Terms, Window, read_claim
+from cos.signing.q_sign_claim import _read_before_signature
 from cos.target import parse_target
 
 HOST = b"examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com"
@@ -72,6 +73,43 @@ def test_a_cos_authorization_header_is_read() -> None:
         signature=DIGITS,
         terms=QSignTerms("1700000001;1700003000", "1700000000;1700003600", key_window=Window(1700000000, 1700003600)),
     )
+
+
+def test_the_fields_of_a_cos_signature_may_come_in_any_order() -> None:
+    fields = q_sign().split("&")
+    expected = read_claim(request(authorization=q_sign()))
+    # The first names the scheme.
+    for first in range(1, len(fields)):
+        shuffled = [fields[0], *fields[first:], *fields[1:first]]
+        assert read_claim(request(authorization="&".join(shuffled))) == expected
+
+
+def test_signatures_that_differ_in_their_last_field_only_are_told_apart() -> None:
+    signatures = [DIGITS, DIGITS[::-1], "0" * 40]
+    claims = [read_claim(request(authorization=q_sign(signature=signature))) for signature in signatures]
+    assert [claim.signature for claim in claims] == signatures
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{q_sign()}&q-signature={DIGITS}", f"{q_sign(ak=None)}&q-signature={DIGITS}"],
+    ids=["eight fields", "in place of another"],
+)
+def test_a_text_with_a_second_signature_is_not_remembered(text: str) -> None:
+    before = _read_before_signature.cache_info().currsize
+    assert refusal(request(authorization=text)) == "InvalidArgument"
+    assert _read_before_signature.cache_info().currsize == before
+
+
+def test_a_token_is_read_anew_from_every_request() -> None:
+    tokens = ["t1", "t2", None]
+    given = [[(b"x-cos-security-token", token.encode())] if token is not None else [] for token in tokens]
+    assert [read_claim(request("/k", headers, q_sign())).security_token for headers in given] == tokens
+
+
+def test_a_refused_claim_is_refused_again() -> None:
+    for _ in range(2):
+        assert refusal(request(authorization=q_sign(sign_time="2;1"))) == "InvalidArgument"
 
 
 def test_a_sigv4_authorization_header_is_read() -> None:
