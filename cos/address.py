@@ -59,8 +59,7 @@ class AddressStyle(StrEnum):
     """By the first segment of the path (S3 clients)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Domains:
+class Domains(Struct, frozen=True, gc=False):
     """The gateway's own host names: lower-case, without port; an IPv6 address in brackets.
 
     Raises ValueError for anything else, so that a mistyped setting cannot silently match nothing.
@@ -97,6 +96,7 @@ class Address(Struct, frozen=True, gc=False):
     style: AddressStyle
 
 
+@lru_cache(maxsize=512)  # a pure function of short texts; the parts of an upload come to one path
 def parse_address(host: str, path: bytes, domains: Domains) -> Address:
     """The address named by a Host value and a percent-decoded path (with its first `/`).
 

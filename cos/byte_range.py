@@ -40,7 +40,7 @@ def parse_byte_range(text: str) -> ByteRange:
     match = _GRAMMAR.fullmatch(text)
     if match is None:
         raise COSError("InvalidArgument", f"Expected a range like bytes=first-last, got {text[:60]!r}.")
-    first, last = int(match[1]), int(match[2])
+    first, last = map(int, match.groups())
     if first > last:
         raise COSError("InvalidArgument", f"Expected first <= last in the range, got {text[:60]!r}.")
     return ByteRange(first, last)

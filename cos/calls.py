@@ -6,7 +6,8 @@ Only operations whose arguments rules must see have a type of their own; every o
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from cos.conditions import CONDITION_NAMES, NO_CONDITIONS, CopyConditions, parse
 from cos.copy_source import CopySource, parse_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings, read_content_length
+from cos.headers import FieldNames
 from cos.operations import Body, Operation
 from cos.request import Dialect, Request
 from cos.values import (
@@ -60,10 +62,7 @@ class UploadPartCopy(Struct, frozen=True, gc=False):
     conditions: CopyConditions
 
 
-_CONDITION_FIELDS = {
-    dialect: tuple((name, f"{dialect}copy-source-{name}".encode("ascii")) for name in CONDITION_NAMES)
-    for dialect in Dialect
-}
+_SOURCE_FIELDS = {dialect: f"{dialect}copy-source".encode("ascii") for dialect in Dialect}
 _RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
 
 CopyCall: TypeAlias = PutObjectCopy | UploadPartCopy
@@ -75,42 +74,69 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
 
     Raises COSError(InvalidArgument, InvalidCopySource, InvalidRequest, UnexpectedContent, ...).
     """
-    body_bytes = read_content_length(request.headers)
+    headers, query = request.headers, request.target.query
+    body_bytes = read_content_length(headers)
     if operation.body is Body.NONE and body_bytes != 0:
         raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
-    if operation.body is Body.DOCUMENT and read_content_codings(request.headers):
+    if operation.body is Body.DOCUMENT and read_content_codings(headers):
         # A document is judged as it is sent: it must not say something else when unpacked.
         raise COSError("InvalidRequest", f"Expected no Content-Encoding with {operation.name}.")
-    query = request.target
-    raw_part, raw_upload, raw_version = query.value("partNumber"), query.value("uploadId"), query.value("versionId")
-    part_number = parse_part_number(raw_part) if raw_part is not None else None
-    upload_id = parse_upload_id(raw_upload) if raw_upload is not None else None
+    part, upload, version = _find_arguments(request.target.query_names)
+    part_number = parse_part_number(query[part].value) if part is not None else None
+    upload_id = parse_upload_id(query[upload].value) if upload is not None else None
+    fields = _find_fields(headers.known, request.dialect)
     if not operation.copies:
-        _refuse_copy_headers(request)
+        if fields.about_a_source is not None:
+            # A range or condition of a source that is not named would be ignored upstream: say so instead.
+            raise COSError("InvalidRequest", f"Expected no {fields.about_a_source!r} without a copy source.")
         if operation.body is Body.STREAM and body_bytes == 0 and not _is_framed(request):
             raise COSError("MissingContentLength")
         return ObjectCall(
             operation=operation,
             address=address,
             body_bytes=body_bytes,
-            version_id=parse_version_id(raw_version) if raw_version is not None else None,
+            version_id=parse_version_id(query[version].value) if version is not None else None,
             part_number=part_number,
             upload_id=upload_id,
         )
-    source = parse_copy_source(request.control("copy-source") or b"", dialect=request.dialect, domains=domains)
-    conditions = _read_conditions(request)
+    raw_source = headers.get(_SOURCE_FIELDS[request.dialect]) or b""
+    source = parse_copy_source(raw_source, dialect=request.dialect, domains=domains)
+    conditions = _read_conditions(request, fields.conditions) if fields.conditions else NO_CONDITIONS
+    range_field = _RANGE_FIELDS[request.dialect]
     if part_number is None or upload_id is None:
-        if request.control("copy-source-range"):
+        if headers.get(range_field):
             raise COSError("InvalidRequest", "Expected no copy source range without partNumber and uploadId.")
-        return PutObjectCopy(operation=operation, address=address, source=source, conditions=conditions)
-    return UploadPartCopy(
-        operation=operation,
-        address=address,
-        part_number=part_number,
-        upload_id=upload_id,
-        source=source,
-        byte_range=_read_range(request),
-        conditions=conditions,
+        return PutObjectCopy(operation, address, source, conditions)
+    # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
+    range_text = headers.text(range_field)
+    byte_range = parse_byte_range(range_text) if range_text else None
+    return UploadPartCopy(operation, address, part_number, upload_id, source, byte_range, conditions)
+
+
+@lru_cache(maxsize=256)
+def _find_arguments(names: tuple[str, ...]) -> tuple[int | None, int | None, int | None]:
+    """Where in a query with these names partNumber, uploadId and versionId are."""
+    part, upload, version = (
+        names.index(name) if name in names else None for name in ("partNumber", "uploadId", "versionId")
+    )
+    return part, upload, version
+
+
+class _Fields(NamedTuple):
+    """Which fields are about a copy source: the conditions on it with their fields, and the first of all, as text."""
+
+    conditions: tuple[tuple[str, bytes], ...]
+    about_a_source: str | None
+
+
+@lru_cache(maxsize=256)
+def _find_fields(known: FieldNames, dialect: Dialect) -> _Fields:
+    prefix = _SOURCE_FIELDS[dialect]
+    conditions = [(name, prefix + b"-" + name.encode("ascii")) for name in CONDITION_NAMES]
+    first = next((name for name in known.distinct if name.startswith(prefix)), None)
+    return _Fields(
+        conditions=tuple([(name, field) for name, field in conditions if field in known.names]),
+        about_a_source=first.decode("ascii") if first is not None else None,
     )
 
 
@@ -118,24 +144,5 @@ def _is_framed(request: Request) -> bool:
     return b"content-length" in request.headers or is_aws_chunked(request.headers)
 
 
-def _refuse_copy_headers(request: Request) -> None:
-    """A range or condition of a source that is not named would be ignored upstream: say so instead."""
-    prefix = f"{request.dialect}copy-source".encode("ascii")
-    for name in request.headers.names():
-        if name.startswith(prefix):
-            raise COSError("InvalidRequest", f"Expected no {name.decode('ascii')!r} without a copy source.")
-
-
-def _read_range(request: Request) -> ByteRange | None:
-    # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
-    text = request.headers.text(_RANGE_FIELDS[request.dialect])
-    return parse_byte_range(text) if text else None
-
-
-def _read_conditions(request: Request) -> CopyConditions:
-    headers = request.headers
-    values: dict[str, str] = {}
-    for name, field in _CONDITION_FIELDS[request.dialect]:
-        if field in headers and (text := headers.text(field)) is not None:
-            values[name] = text
-    return parse_conditions(values) if values else NO_CONDITIONS
+def _read_conditions(request: Request, fields: tuple[tuple[str, bytes], ...]) -> CopyConditions:
+    return parse_conditions({name: request.headers.text(field) or "" for name, field in fields})

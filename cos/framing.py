@@ -8,12 +8,15 @@ will be framed from this value.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cos.errors import COSError
-from cos.headers import Headers
+from cos.headers import FieldNames, Headers
 
 DECODED_LENGTH = b"x-amz-decoded-content-length"
+_CODING, _LENGTH_FIELD, _CONTENT_SHA256 = b"transfer-encoding", b"content-length", b"x-amz-content-sha256"
 
+_NO_BODY = (None, b"0")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
 
@@ -22,8 +25,8 @@ def read_body_length(headers: Headers) -> int | None:
 
     Raises COSError(InvalidRequest, NotImplemented).
     """
-    coding = headers.get(b"transfer-encoding")
-    raw_length = headers.get(b"content-length")
+    coding = headers.get(_CODING)
+    raw_length = headers.get(_LENGTH_FIELD)
     if coding is not None:
         if raw_length is not None:
             raise COSError("InvalidRequest", "Expected Content-Length or Transfer-Encoding, got both.")
@@ -39,7 +42,8 @@ def read_body_length(headers: Headers) -> int | None:
 
 def is_aws_chunked(headers: Headers) -> bool:
     """Whether the body is content in the chunks of S3 clients, inside whatever framing HTTP gives it."""
-    return (headers.get(b"x-amz-content-sha256") or b"").startswith(b"STREAMING-")
+    declared = headers.get(_CONTENT_SHA256)
+    return declared is not None and declared.startswith(b"STREAMING-")
 
 
 def read_content_length(headers: Headers) -> int | None:
@@ -47,6 +51,8 @@ def read_content_length(headers: Headers) -> int | None:
 
     None when it is not known before it ends. Raises COSError(InvalidRequest, MissingContentLength, NotImplemented).
     """
+    if _has_only_a_length(headers.known) and headers.get(_LENGTH_FIELD) in _NO_BODY:
+        return 0
     body_bytes = read_body_length(headers)
     if not is_aws_chunked(headers):
         return body_bytes
@@ -58,6 +64,12 @@ def read_content_length(headers: Headers) -> int | None:
     if body_bytes is not None and int(raw_length) > body_bytes:
         raise COSError("InvalidRequest", "Expected a body at least as long as the content in it.")
     return int(raw_length)
+
+
+@lru_cache(maxsize=256)
+def _has_only_a_length(known: FieldNames) -> bool:
+    """Whether Content-Length, if it is there, is all that is said about how long the body and its content are."""
+    return _CODING not in known.names and _CONTENT_SHA256 not in known.names
 
 
 def read_content_codings(headers: Headers) -> bytes:

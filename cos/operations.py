@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cos.address import Level
 from cos.errors import COSError
+from cos.headers import FieldNames
 from cos.request import Request
 
 
@@ -200,16 +202,19 @@ def find_operation(request: Request, level: Level) -> Operation:
     Raises COSError(InvalidArgument, MethodNotAllowed, NotImplemented).
     """
     # A preflight carries the query of the request that is to follow; COS answers for the object whatever it says.
-    query = request.target.query if request.method != "OPTIONS" else ()
-    names = [name for name, _ in query if name not in SIGNATURE_PARAMETERS]
-    words = _SUBRESOURCE_WORDS[level]
-    subresource = frozenset(name for name in names if name in words)
-    copies = b"x-cos-copy-source" in request.headers or b"x-amz-copy-source" in request.headers
-    operation = _BY_SHAPE.get((request.method, level, subresource, copies))
+    names = request.target.query_names if request.method != "OPTIONS" else ()
+    return _find_operation(request.method, level, names, request.headers.known)
+
+
+@lru_cache(maxsize=256)
+def _find_operation(method: str, level: Level, query_names: tuple[str, ...], known: FieldNames) -> Operation:
+    names = [name for name in query_names if name not in SIGNATURE_PARAMETERS]
+    subresource = _SUBRESOURCE_WORDS[level].intersection(names)
+    copies = b"x-cos-copy-source" in known.names or b"x-amz-copy-source" in known.names
+    operation = _BY_SHAPE.get((method, level, subresource, copies))
     if operation is None:
-        raise _no_such_operation(request.method, level, subresource, copies)
-    if names:
-        _check_parameters(operation, names)
+        raise _no_such_operation(method, level, subresource, copies)
+    _check_parameters(operation, names)
     return operation
 
 

@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from cos.checksums import CHECKSUM_PREFIX, CHECKSUMS, Checksum, render_checksum
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_length
-from cos.headers import Headers
+from cos.headers import FieldNames, Headers
 from cos.operations import Operation
 from cos.request import Dialect, Request
 from cos.signing.chunked import SIGNED_PREFIX, TRAILER_SUFFIX, ChunkDecoder, ChunkSignatures
 
 _ABOUT_THE_OBJECT = frozenset({"CompleteMultipartUpload", "InitiateMultipartUpload"})
 """Operations whose x-amz-checksum-* headers describe the object to be made, not the body."""
+_PROMISES = frozenset(
+    {b"content-md5", b"x-amz-content-sha256", *(f"{CHECKSUM_PREFIX}{name}".encode() for name in CHECKSUMS)}
+)
+"""The header fields that may promise something of the body besides its length."""
 
 
 class PayloadReader:
@@ -49,11 +54,6 @@ class PayloadReader:
         self._decoder = decoder
         self._length_bytes = length_bytes
         self._received_bytes = 0
-
-    @property
-    def promises(self) -> bool:
-        """Whether anything but the length is to be checked."""
-        return self._decoder is not None or self._sha256 is not None or bool(self._promised)
 
     def feed(self, piece: bytes) -> bytes:
         """The content in the next piece of the body. Raises COSError as soon as a promise is seen broken."""
@@ -88,13 +88,16 @@ class PayloadReader:
 
 def open_payload(
     request: Request, operation: Operation, *, sha256: str | None, signatures: ChunkSignatures | None
-) -> PayloadReader:
-    """A reader for the body of a request whose signature was proved.
+) -> PayloadReader | None:
+    """A reader for the body of a request whose signature was proved; None when nothing but its length is promised.
 
     `sha256` is what the signature covers (`Claim.payload_sha256`), `signatures` the chain of a body in signed
     chunks. Raises COSError(InvalidRequest, InvalidDigest) for promises that cannot be understood.
     """
     headers = request.headers
+    if sha256 is None and not _may_promise(headers.known):
+        read_content_length(headers)
+        return None
     if request.dialect is Dialect.S3 and headers.get(b"content-md5") == b"":
         # Empty fields are not passed on; to S3 this one is a promise that nothing can keep.
         raise COSError("InvalidDigest")
@@ -106,6 +109,8 @@ def open_payload(
                 checksums[CHECKSUM_PREFIX + name] = promised
     length = read_content_length(headers)
     if not is_aws_chunked(headers):
+        if sha256 is None and not checksums:
+            return None
         return PayloadReader(sha256=sha256, checksums=checksums, length_bytes=length)
     declared = headers.text(b"x-amz-content-sha256") or ""
     if (signatures is not None) != declared.startswith(SIGNED_PREFIX) or length is None:
@@ -115,6 +120,11 @@ def open_payload(
         checksums.setdefault(name, None)
     decoder = ChunkDecoder(signatures=signatures, trailer_names=trailer_names, content_bytes=length)
     return PayloadReader(checksums=checksums, decoder=decoder, length_bytes=length)
+
+
+@lru_cache(maxsize=256)
+def _may_promise(known: FieldNames) -> bool:
+    return not _PROMISES.isdisjoint(known.names)
 
 
 def _read_trailer_names(headers: Headers) -> frozenset[str]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cos.address import Level, cos_host, service_host
+from cos.address import Address, Level, cos_host, service_host
 from cos.byte_range import render_byte_range
 from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.copy_source import CopySource, render_copy_source
@@ -28,6 +30,10 @@ from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
 from cos.target import Parameter, render_path, render_query
 from cos.values import Bucket, ObjectKey, Region, UploadId
+
+Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+_value_of = itemgetter(1)
 
 
 class UpstreamRequest(Struct, frozen=True, gc=False):
@@ -41,7 +47,7 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
     path: bytes
     query: tuple[Parameter, ...]
     target: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: Fields
 
 
 _FORWARDED = frozenset(
@@ -72,12 +78,15 @@ _CONTROLS = frozenset(
 """Control headers that are passed on, without their dialect prefix. `meta-*` is passed on as well."""
 
 _REWRITTEN = frozenset({"copy-source", "copy-source-range"})
+_SOURCE_FIELDS = {dialect: f"{dialect}copy-source".encode("ascii") for dialect in Dialect}
+_RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
 _DROPPED = frozenset(
     # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
     {"security-token", "date", "sdk-log-debug", "sdk-retry", "user-agent", "decoded-content-length", "trailer"}
 )
 _OF_CHUNKS = frozenset({"content-sha256", "sdk-checksum-algorithm"})
 """What describes an aws-chunked body; its content is sent without the chunks and their trailer."""
+_NO_BODY = ((b"content-length", b"0"),)
 
 
 def rewrite(request: Request, call: Call, *, region: Region | None, source_region: Region | None) -> UpstreamRequest:
@@ -86,26 +95,26 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     `region` is where the bucket registry says the addressed bucket is (None: the service), `source_region`
     the same of the copy source. Raises COSError(NotImplemented) for a control header that is not offered.
     """
-    address = call.address
-    if address.bucket is None:
-        host = service_host(region)
-    elif region is None:
-        raise ValueError("a bucket needs its region")
-    else:
-        host = cos_host(address.bucket, region)
-    path = b"/" if address.level is not Level.OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
-    query = tuple(parameter for parameter in request.target.query if parameter.name not in SIGNATURE_PARAMETERS)
+    dialect = request.dialect
+    destination = _find_destination(call.address, region)
+    query = request.target.query
+    if not SIGNATURE_PARAMETERS.isdisjoint(request.target.query_names):
+        query = tuple(parameter for parameter in query if parameter.name not in SIGNATURE_PARAMETERS)
     if request.method == "OPTIONS":
         query = ()
-    target = render_path(path)
-    if query:
-        target += b"?" + render_query(query)
+    target = destination.target + b"?" + render_query(query) if query else destination.target
     headers = _forwarded_headers(request)
-    headers += _copy_headers(request.dialect, call, source_region)
-    headers += _framing(request.method, call)
-    return UpstreamRequest(
-        method=request.method, host=host, path=path, query=query, target=target, headers=tuple(headers)
-    )
+    if isinstance(call, ObjectCall):
+        headers += _framing(request.method, call.body_bytes)
+    else:
+        if source_region is None:
+            raise ValueError("a copy source needs its region")
+        source = render_copy_source(call.source, dialect=dialect, region=source_region)
+        headers += ((_SOURCE_FIELDS[dialect], source),)
+        if isinstance(call, UploadPartCopy) and call.byte_range is not None:
+            headers += ((_RANGE_FIELDS[dialect], render_byte_range(call.byte_range).encode("ascii")),)
+        headers += _NO_BODY
+    return UpstreamRequest(request.method, destination.host, destination.path, query, target, headers)
 
 
 def with_content_md5(request: UpstreamRequest, document: bytes) -> UpstreamRequest:
@@ -157,22 +166,42 @@ def with_controls(request: UpstreamRequest, dialect: Dialect, controls: Iterable
     return replace(request, headers=tuple(headers))
 
 
-def _forwarded_headers(request: Request) -> list[tuple[bytes, bytes]]:
-    fields = request.headers.fields
-    places = _forwarded_places(request.headers.known, is_aws_chunked(request.headers))
-    # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
-    headers = [field for place in places if (field := fields[place])[1] or field[0].startswith(METADATA_PREFIXES)]
+class _Destination(NamedTuple):
+    """Where an upstream request goes: its host, its path and that path as a target."""
+
+    host: str
+    path: bytes
+    target: bytes
+
+
+@lru_cache(maxsize=512)  # the parts of an upload go to one place
+def _find_destination(address: Address, region: Region | None) -> _Destination:
+    if address.bucket is None:
+        host = service_host(region)
+    elif region is None:
+        raise ValueError("a bucket needs its region")
+    else:
+        host = cos_host(address.bucket, region)
+    path = b"/" if address.level is not Level.OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
+    return _Destination(host, path, render_path(path))
+
+
+def _forwarded_headers(request: Request) -> Fields:
+    headers = _pick_forwarded(request.headers.known, is_aws_chunked(request.headers))(request.headers.fields)
+    if b"" in map(_value_of, headers):
+        # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
+        headers = tuple(field for field in headers if field[1] or field[0].startswith(METADATA_PREFIXES))
     if request.dialect is Dialect.S3 and b"content-encoding" in request.headers:
         codings = read_content_codings(request.headers)
-        headers = [field for field in headers if field[0] != b"content-encoding"]
+        headers = tuple(field for field in headers if field[0] != b"content-encoding")
         if codings:
-            headers.append((b"content-encoding", codings))
+            headers += ((b"content-encoding", codings),)
     return headers
 
 
 @lru_cache(maxsize=256)
-def _forwarded_places(known: FieldNames, chunked: bool) -> tuple[int, ...]:
-    """Which fields are passed on, by their names alone. Raises COSError(NotImplemented)."""
+def _pick_forwarded(known: FieldNames, chunked: bool) -> Callable[[Fields], Fields]:
+    """What picks the fields that are passed on, by their names alone. Raises COSError(NotImplemented)."""
     dropped = _DROPPED | _OF_CHUNKS if chunked else _DROPPED
     places = []
     for place, name in enumerate(known.names):
@@ -184,27 +213,14 @@ def _forwarded_places(known: FieldNames, chunked: bool) -> tuple[int, ...]:
         elif control is not None or name == b"pic-operations" or name.startswith(b"x-ci-"):
             # A control that is not offered; and data processing, which writes objects that no policy has judged.
             raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
-    return tuple(places)
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda fields: tuple(fields[place] for place in places)
 
 
-def _copy_headers(dialect: Dialect, call: Call, source_region: Region | None) -> list[tuple[bytes, bytes]]:
-    if isinstance(call, ObjectCall):
-        return []
-    if source_region is None:
-        raise ValueError("a copy source needs its region")
-    rendered = render_copy_source(call.source, dialect=dialect, region=source_region)
-    headers = [(f"{dialect}copy-source".encode("ascii"), rendered)]
-    if isinstance(call, UploadPartCopy) and call.byte_range is not None:
-        headers.append(
-            (f"{dialect}copy-source-range".encode("ascii"), render_byte_range(call.byte_range).encode("ascii"))
-        )
-    return headers
-
-
-def _framing(method: str, call: Call) -> list[tuple[bytes, bytes]]:
-    length = call.body_bytes if isinstance(call, ObjectCall) else 0
+def _framing(method: str, length: int | None) -> Fields:
     if length is None:
-        return [(b"transfer-encoding", b"chunked")]
+        return ((b"transfer-encoding", b"chunked"),)
     if length or method in ("PUT", "POST"):
-        return [(b"content-length", b"%d" % length)]
-    return []
+        return ((b"content-length", b"%d" % length),)
+    return ()

@@ -7,6 +7,7 @@ Source: COS API, "Bucket Overview", "Object Overview", "Multipart Upload" (436/1
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NewType
 
 from cos.errors import COSError
@@ -81,6 +82,7 @@ def parse_part_number(text: str) -> PartNumber:
     )
 
 
+@lru_cache(maxsize=256)  # the parts of an upload name it
 def parse_upload_id(text: str) -> UploadId:
     """An opaque upload ID of visible ASCII. Raises COSError(InvalidArgument)."""
     return UploadId(_parse_id("uploadId", text))

@@ -206,8 +206,7 @@ class Authenticator:
             if key is None:
                 raise COSError("InvalidAccessKeyId")
             signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
-        payload = open_payload(request, operation, sha256=sha256, signatures=signatures)
-        return payload if payload.promises else None
+        return open_payload(request, operation, sha256=sha256, signatures=signatures)
 
 
 def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:

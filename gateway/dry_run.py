@@ -7,7 +7,10 @@ it: a header that somebody on the way could add or take away must not decide whe
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cos.errors import COSError
+from cos.headers import FieldNames
 from cos.request import Request
 from cos.signing import Claim
 from cos.xml import element, render_document
@@ -26,6 +29,8 @@ def read_dry_run(request: Request, claim: Claim | None) -> bool:
     Raises COSError: AccessDenied when the signature does not cover the header, InvalidArgument when its value
     is not `true`.
     """
+    if not _asks(request.headers.known):
+        return False
     asked = False
     for name in CONTROL_NAMES:
         value = request.headers.get(name)
@@ -42,6 +47,11 @@ def read_dry_run(request: Request, claim: Claim | None) -> bool:
             raise COSError("InvalidArgument", f"Expected {text} to be 'true', got {value[:20]!r}.")
         asked = True
     return asked
+
+
+@lru_cache(maxsize=256)
+def _asks(known: FieldNames) -> bool:
+    return any(name in known.names for name in CONTROL_NAMES)
 
 
 async def answer_dry_run(exchange: Exchange, context: Context, detail: ReasonDetail) -> None:
