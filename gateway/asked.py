@@ -5,57 +5,74 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from cos.calls import Call, ObjectCall, PutObjectCopy, UploadPartCopy
+from cos.calls import ObjectCall, UploadPartCopy
 from cos.errors import COSError
 from cos.headers import FieldNames
 from cos.request import Dialect, Request
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
 from gateway.dry_run import CONTROL_NAMES
-from policies.request import AccessRequest, Caller, Resource
+from policies.request import AccessRequest, Resource
 from policies.rules.storage import Encryption
 
+_STORAGE_CLASS = "storage-class"
+_ENCRYPTION = "server-side-encryption"
+_CUSTOMER_ALGORITHM = "server-side-encryption-customer-algorithm"
+_HOW_KEPT = frozenset({_STORAGE_CLASS, _ENCRYPTION, _CUSTOMER_ALGORITHM})
 _KMS = frozenset({"cos/kms", "aws:kms", "aws:kms:dsse"})
 _MAX_HEADER_CHARACTERS = 128
 
 
+class _Controls(Struct, frozen=True, gc=False):
+    """What the names of a request's fields say."""
+
+    names: frozenset[str]
+    """The control headers, without their prefix."""
+    how_kept: bool
+    """Whether one of them says how the object is to be kept."""
+
+
 def access_request(context: Context, *, now: float) -> AccessRequest:
     """The access that a read and resolved call asks for, before anything is measured. Raises COSError(AccessDenied)."""
-    call, caller, request = _known(context)
-    address = call.address
-    bucket, source_bucket = context.bucket, context.source_bucket
-    resource = Resource(
-        bucket=address.bucket,
-        key=address.key,
-        region=bucket.region if bucket is not None else None,
-        version_id=call.version_id if isinstance(call, ObjectCall) else None,
-    )
-    source: Resource | None = None
-    if not isinstance(call, ObjectCall):
+    call, caller, request, bucket = context.call, context.caller, context.request, context.bucket
+    if call is None or caller is None or request is None:
+        raise ValueError("a request is judged after it was read and its caller is known")
+    address, controls = call.address, _controls_among(request.headers.known, request.dialect)
+    resource = Resource(address.bucket, address.key, bucket.region if bucket is not None else None)
+    time = datetime.fromtimestamp(now, UTC)
+    if isinstance(call, ObjectCall):
+        asked = AccessRequest(
+            caller=caller,
+            action=call.operation.action,
+            resource=resource if call.version_id is None else replace(resource, version_id=call.version_id),
+            part_number=call.part_number,
+            headers=controls.names,
+            time=time,
+            object_bytes=_object_bytes(request, call),
+        )
+    else:
+        copied, source_bucket = call.source, context.source_bucket
         if source_bucket is None:
             raise COSError("AccessDenied")
-        source = Resource(
-            bucket=call.source.bucket,
-            key=call.source.key,
-            region=source_bucket.region,
-            version_id=call.source.version_id,
+        source = Resource(copied.bucket, copied.key, source_bucket.region, copied.version_id)
+        part, byte_range = (call.part_number, call.byte_range) if isinstance(call, UploadPartCopy) else (None, None)
+        asked = AccessRequest(
+            caller=caller,
+            action=call.operation.action,
+            resource=resource,
+            source=source,
+            part_number=part,
+            byte_range=byte_range,
+            conditions=call.conditions,
+            headers=controls.names,
+            time=time,
         )
-    return AccessRequest(
-        caller=caller,
-        action=call.operation.action,
-        resource=resource,
-        source=source,
-        part_number=None if isinstance(call, PutObjectCopy) else call.part_number,
-        byte_range=call.byte_range if isinstance(call, UploadPartCopy) else None,
-        conditions=None if isinstance(call, ObjectCall) else call.conditions,
-        headers=_control_names(request),
-        time=datetime.fromtimestamp(now, UTC),
-        storage_class=_control_text(request, "storage-class"),
-        encryption=_encryption(request),
-        object_bytes=_object_bytes(request, call) if isinstance(call, ObjectCall) else None,
-    )
+    if controls.how_kept:
+        return replace(asked, storage_class=_control_text(request, _STORAGE_CLASS), encryption=_encryption(request))
+    return asked
 
 
 def batch_member(asked: AccessRequest, key: ObjectKey, version_id: VersionId | None) -> AccessRequest:
@@ -63,24 +80,15 @@ def batch_member(asked: AccessRequest, key: ObjectKey, version_id: VersionId | N
     return replace(asked, resource=replace(asked.resource, key=key, version_id=version_id))
 
 
-def _known(context: Context) -> tuple[Call, Caller, Request]:
-    if context.call is None or context.caller is None or context.request is None:
-        raise ValueError("a request is judged after it was read and its caller is known")
-    return context.call, context.caller, context.request
-
-
-def _control_names(request: Request) -> frozenset[str]:
-    return _controls_among(request.headers.known, request.dialect)
-
-
 @lru_cache(maxsize=256)
-def _controls_among(known: FieldNames, dialect: Dialect) -> frozenset[str]:
+def _controls_among(known: FieldNames, dialect: Dialect) -> _Controls:
     prefix = dialect.encode("ascii")
-    return frozenset(
+    names = frozenset(
         name[len(prefix) :].decode("ascii")
         for name in known.distinct
         if name.startswith(prefix) and name not in CONTROL_NAMES
     )
+    return _Controls(names, how_kept=not names.isdisjoint(_HOW_KEPT))
 
 
 def _control_text(request: Request, name: str) -> str | None:
@@ -89,9 +97,9 @@ def _control_text(request: Request, name: str) -> str | None:
 
 
 def _encryption(request: Request) -> str | None:
-    if request.control("server-side-encryption-customer-algorithm"):
+    if request.control(_CUSTOMER_ALGORITHM):
         return Encryption.CUSTOMER
-    asked = _control_text(request, "server-side-encryption")
+    asked = _control_text(request, _ENCRYPTION)
     if asked is None:
         return None
     if asked == "AES256":

@@ -7,7 +7,6 @@ request keeps these bytes and no tree of objects.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
@@ -18,7 +17,7 @@ from cos.operations import Operation
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
 from policies.decision import Verdict
-from policies.written import render_request
+from policies.written import Written, write_request
 
 
 class _Resource(Struct, gc=False):
@@ -70,7 +69,7 @@ class _Described(Struct, gc=False):
     part_number: int | UnsetType = UNSET
     upload_id: str | UnsetType = UNSET
     range: str | UnsetType | None = UNSET
-    asked: Mapping[str, Any] | UnsetType = UNSET
+    asked: Written | UnsetType = UNSET
     asked_keys: Sequence[tuple[ObjectKey, VersionId | None]] | UnsetType = UNSET
     dry_run: bool | UnsetType = UNSET
 
@@ -118,7 +117,7 @@ def described(context: Context, *, judged: bool = True) -> bytes:
             fields.upload_id = call.upload_id
             fields.range = None if call.byte_range is None else render_byte_range(call.byte_range)
     if judged and asked is not None:
-        fields.asked = render_request(asked)
+        fields.asked = write_request(asked)
         if context.asked_keys:
             fields.asked_keys = context.asked_keys
     if context.dry_run:

@@ -14,7 +14,6 @@ from cos.address import Address
 from cos.calls import Call, ObjectCall
 from cos.documents import ObjectVersion, read_complete_parts
 from cos.errors import COSError
-from cos.values import Bucket, Region
 from gateway.asked import access_request, batch_member
 from gateway.context import Context
 from gateway.facts import SourceFacts
@@ -34,8 +33,8 @@ class Authorizer:
         *,
         reason_detail: ReasonDetail = ReasonDetail.FULL,
     ) -> None:
-        self._buckets = buckets
-        self._policies = policies
+        self._find = buckets.find
+        self._decide = policies.decide
         self._facts = facts
         self.reason_detail = reason_detail
 
@@ -43,13 +42,20 @@ class Authorizer:
         """The addressed bucket as registered; None for the service. Raises COSError(AccessDenied)."""
         if address.bucket is None:
             return None
-        return self._find(address.bucket, address.region, what="bucket")
+        record = self._find(address.bucket)
+        if record is None or (address.region is not None and address.region != record.region):
+            raise _unregistered("bucket")
+        return record
 
     def resolve_source(self, call: Call) -> BucketRecord | None:
         """The copy source's bucket as registered; None when nothing is copied. Raises COSError(AccessDenied)."""
         if isinstance(call, ObjectCall):
             return None
-        return self._find(call.source.bucket, call.source.region, what="source bucket")
+        source = call.source
+        record = self._find(source.bucket)
+        if record is None or (source.region is not None and source.region != record.region):
+            raise _unregistered("source bucket")
+        return record
 
     async def authorize(self, context: Context, *, now: float, document: bytes = b"") -> None:
         """Judge a resolved call and leave the decision in `context`; a dry run is judged, and not refused.
@@ -60,12 +66,13 @@ class Authorizer:
         was broken; NoSuchKey when a fact was needed and the source is not there.
         """
         asked = context.asked = access_request(context, now=now)
-        decision = self._policies.decide(asked)
+        decision = self._decide(asked)
         if decision.verdict is Verdict.NEEDS_FACTS and not context.dry_run:
             asked = context.asked = replace(asked, facts=await self._measured(context, decision, document))
-            decision = self._policies.decide(asked)
+            decision = self._decide(asked)
         context.decided(decision)
-        _enforce(context, decision, self.reason_detail)
+        if decision.verdict is not Verdict.ALLOW:
+            _enforce(context, decision, self.reason_detail)
 
     def authorize_deletes(self, context: Context, objects: Sequence[ObjectVersion], *, now: float) -> None:
         """Judge every key of a batch delete; one that is refused refuses the batch. Raises COSError."""
@@ -73,7 +80,7 @@ class Authorizer:
         context.asked_keys = judged = []
         for entry in objects:
             judged.append((entry.key, entry.version_id))
-            decision = self._policies.decide(batch_member(asked, entry.key, entry.version_id))
+            decision = self._decide(batch_member(asked, entry.key, entry.version_id))
             context.decided(decision)
             _enforce(context, decision, self.reason_detail)
             if not decision.allowed:
@@ -91,12 +98,10 @@ class Authorizer:
                 raise COSError("AccessDenied", "Access Denied.") from None
             raise
 
-    def _find(self, bucket: Bucket, stated_region: Region | None, *, what: str) -> BucketRecord:
-        record = self._buckets.find(bucket)
-        if record is None or stated_region not in (None, record.region):
-            # One message for both: which buckets exist, and where, is not the caller's to find out.
-            raise COSError("AccessDenied", f"Access Denied: the {what} is not registered here in that region.")
-        return record
+
+def _unregistered(what: str) -> COSError:
+    # One message for both: which buckets exist, and where, is not the caller's to find out.
+    return COSError("AccessDenied", f"Access Denied: the {what} is not registered here in that region.")
 
 
 def _enforce(context: Context, decision: Decision, detail: ReasonDetail) -> None:

@@ -12,15 +12,15 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 
 from gateway.context import Context
-from policies.decision import Decision
+from policies.decision import Decision, Verdict
 
 
 class DecisionCounts:
     """Counts decisions as plain numbers; they become metrics when they are asked for."""
 
     def __init__(self) -> None:
-        self._verdicts: Counter[str] = Counter()
-        self._dry_runs: Counter[str] = Counter()
+        self._verdicts: Counter[Verdict] = Counter()
+        self._dry_runs: Counter[Verdict] = Counter()
         self._shadows: Counter[tuple[str, str, str, str]] = Counter()
         self._rehearsed: Counter[tuple[str, str]] = Counter()
         self._faults: Counter[tuple[str, str]] = Counter()
@@ -30,11 +30,12 @@ class DecisionCounts:
         decision = context.decision
         if decision is None:
             return
-        (self._dry_runs if context.dry_run else self._verdicts)[str(decision.verdict)] += 1
+        verdicts = self._dry_runs if context.dry_run else self._verdicts
+        verdicts[decision.verdict] += 1
         if decision.rehearsed is not None:
             self._count_shadows(decision)
-        for error in decision.errors:
-            self._faults[(error.document, error.statement_id)] += 1
+        if decision.errors:
+            self._faults.update((error.document, error.statement_id) for error in decision.errors)
 
     def _count_shadows(self, decision: Decision) -> None:
         for trace in decision.shadows:
@@ -47,11 +48,11 @@ class DecisionCounts:
         """The metrics at this moment."""
         verdicts = CounterMetricFamily("cosgw_decisions", "Requests judged by policy.", labels=["verdict"])
         for verdict, count in self._verdicts.items():
-            verdicts.add_metric([verdict], count)
+            verdicts.add_metric([str(verdict)], count)
         yield verdicts
         dry_runs = CounterMetricFamily("cosgw_dry_runs", "Requests judged and not carried out.", labels=["verdict"])
         for verdict, count in self._dry_runs.items():
-            dry_runs.add_metric([verdict], count)
+            dry_runs.add_metric([str(verdict)], count)
         yield dry_runs
         shadows = CounterMetricFamily(
             "cosgw_shadow", "Judgements of statements in shadow mode.",

@@ -68,8 +68,8 @@ class PolicyFiles:
         return f"version {self._active.version} stays active; the files on disk are refused: {self.refusal}"
 
     def decide(self, request: AccessRequest) -> Decision:
-        """Judge one request by the active set."""
-        return self.active.decide(request)
+        """Judge one request by the active set. Raises ValueError before the first `load`."""
+        return (self._active or self.active).decide(request)
 
     def read_narrowing(self, text: str) -> Narrowing:
         """A session's own policy, as sessions that are opened here read it. Raises PolicyErrors."""

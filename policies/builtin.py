@@ -16,28 +16,24 @@ from policies.statement import COPYING_ACTIONS
 
 def check_builtin(request: AccessRequest) -> Violation | None:
     """The first of COS's rules that a request breaks."""
-    copies = request.action in COPYING_ACTIONS
     if request.source is None:
-        if copies:
+        if request.action in COPYING_ACTIONS:
             return Violation("cos.copy_source", "the copy names no source", "InvalidRequest")
         return None
-    if not copies:
+    if request.action not in COPYING_ACTIONS:
         return Violation("cos.copy_source", f"{request.action} takes no copy source", "InvalidRequest")
-    conditions = request.conditions
-    if conditions is not None and conditions.conflict:
+    conditions, asked = request.conditions, request.byte_range
+    if conditions is not None and conditions.present and conditions.conflict:
         given = " and ".join(sorted(conditions.present))
         return Violation("cos.conditions", f"{given} given, COS accepts no such combination", "InvalidRequest")
-    length = _length_bytes(request)
+    # The bytes one part takes, as far as known. A whole-object copy within a region may be larger than a part.
+    if asked is not None:
+        length: int | None = asked.length_bytes
+    else:
+        length = request.facts.source_size_bytes if request.action == "cos:UploadPartCopy" else None
     if length is not None and length > MAX_PART_BYTES:
         return Violation(
             "cos.range", f"{render_size(length)} asked, COS copies at most {render_size(MAX_PART_BYTES)} at once",
             "EntityTooLarge",
         )  # fmt: skip
     return None
-
-
-def _length_bytes(request: AccessRequest) -> int | None:
-    """The bytes one part takes, as far as known. A whole-object copy within a region may be larger than a part."""
-    if request.byte_range is not None:
-        return request.byte_range.length_bytes
-    return request.facts.source_size_bytes if request.action == "cos:UploadPartCopy" else None

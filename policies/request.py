@@ -16,10 +16,11 @@ from cos.values import Bucket, ObjectKey, PartNumber, Region, VersionId, appid_o
 from policies.decision import Decision
 
 
-class Resource(Struct, frozen=True, gc=False):
+class Resource(Struct, frozen=True, gc=False, omit_defaults=True, rename={"version_id": "version"}):
     """One end of an access: a bucket, or an object in it, where the bucket registry says it lives.
 
-    `key` is None for operations on the bucket itself. `bucket` is None only for the service (list buckets).
+    `key` is None for operations on the bucket itself. `bucket` is None only for the service (list buckets). As JSON it
+    is what a document's tests call an end (see `policies.written`).
     """
 
     bucket: Bucket | None

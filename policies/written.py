@@ -27,6 +27,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 
+from msgspec import Struct, to_builtins
+
 from cos.byte_range import ByteRange, parse_byte_range, render_byte_range
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.errors import COSError
@@ -42,7 +44,7 @@ from cos.values import (
 from policies.nodes import Mapping, Node, Scalar
 from policies.problems import PolicyErrors, did_you_mean
 from policies.reader import Reader, join
-from policies.request import NOTHING_MEASURED, AccessRequest, Caller, Facts, Narrows, Resource
+from policies.request import AccessRequest, Caller, Facts, Narrows, Resource
 from policies.rules.period import Moment
 from policies.sizes import Size, parse_size
 
@@ -55,54 +57,58 @@ UNNAMED_KEY = "-"
 """The access key id of a request that no key has signed."""
 
 
+class Written(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The table's keys and values, in this order; as JSON without those that are None."""
+
+    principal: str
+    action: str
+    resource: Resource | None = None
+    source: Resource | None = None
+    destination: Resource | None = None
+    range: str | None = None
+    part_number: int | None = None
+    conditions: dict[str, str] | None = None
+    headers: list[str] | None = None
+    storage_class: str | None = None
+    encryption: str | None = None
+    length: int | None = None
+    address: str | None = None
+    time: str | None = None
+    size: int | None = None
+    etag: str | None = None
+    upload_size: int | None = None
+    session_policy: str | None = None
+
+
 def render_request(request: AccessRequest) -> dict[str, Any]:
     """A request as plain data: texts, numbers, lists and mappings. It holds no secret, as the request holds none."""
-    written: dict[str, Any] = {"principal": request.caller.principal, "action": request.action}
-    if request.source is not None:
-        written["source"] = _render_end(request.source)
-        written["destination"] = _render_end(request.resource)
-    elif request.resource.bucket is not None:
-        written["resource"] = _render_end(request.resource)
-    # Written out: this runs for every request, and most of it is absent from most.
-    if request.byte_range is not None:
-        written["range"] = render_byte_range(request.byte_range)
-    if request.part_number is not None:
-        written["part_number"] = request.part_number
-    if request.conditions is not None and request.conditions.present:
-        written["conditions"] = _render_conditions(request.conditions)
-    if request.headers:
-        written["headers"] = sorted(request.headers)
-    if request.storage_class is not None:
-        written["storage_class"] = request.storage_class
-    if request.encryption is not None:
-        written["encryption"] = request.encryption
-    if request.object_bytes is not None:
-        written["length"] = request.object_bytes
-    if request.caller.address:
-        written["address"] = request.caller.address
-    if request.time is not None:
-        written["time"] = request.time.isoformat()
-    if request.facts is not NOTHING_MEASURED:
-        written |= _render_facts(request.facts)
-    if request.caller.narrowing is not None:
-        written[_SESSION_POLICY] = request.caller.narrowing.text
-    return written
+    rendered: dict[str, Any] = to_builtins(write_request(request))
+    return rendered
 
 
-def _render_facts(facts: Facts) -> dict[str, Any]:
-    values = {"size": facts.source_size_bytes, "etag": facts.source_etag, "upload_size": facts.upload_size_bytes}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _render_end(resource: Resource) -> dict[str, str | None]:
-    end: dict[str, str | None] = {"bucket": resource.bucket}
-    if resource.key is not None:
-        end["key"] = resource.key
-    if resource.region is not None:
-        end["region"] = resource.region
-    if resource.version_id is not None:
-        end["version"] = resource.version_id
-    return end
+def write_request(request: AccessRequest) -> Written:
+    """A request as `render_request` renders it, to become JSON at once: this runs for every request."""
+    caller, resource, source, conditions = request.caller, request.resource, request.source, request.conditions
+    return Written(
+        caller.principal,
+        request.action,
+        None if source is not None or resource.bucket is None else resource,
+        source,
+        None if source is None else resource,
+        None if request.byte_range is None else render_byte_range(request.byte_range),
+        request.part_number,
+        _render_conditions(conditions) if conditions is not None and conditions.present else None,
+        sorted(request.headers) if request.headers else None,
+        request.storage_class,
+        request.encryption,
+        request.object_bytes,
+        caller.address or None,
+        None if request.time is None else request.time.isoformat(),
+        request.facts.source_size_bytes,
+        request.facts.source_etag,
+        request.facts.upload_size_bytes,
+        None if caller.narrowing is None else caller.narrowing.text,
+    )
 
 
 def _render_conditions(conditions: CopyConditions) -> dict[str, str]:

@@ -46,17 +46,13 @@ class RangeRule:
 
     def check(self, request: AccessRequest) -> Outcome:
         asked = request.byte_range
-        size = request.facts.source_size_bytes
-        if asked is not None:
-            length = asked.length_bytes
-        elif self.required:
+        length = asked.length_bytes if asked is not None else request.facts.source_size_bytes
+        if asked is None and self.required:
             return Violation("range.required", "no range given, one is required")
-        elif size is None:
+        if length is None:
             return Unknown(
                 Violation("range.size", "no range given, and the size of the source is unknown"), Fact.SOURCE_SIZE
             )
-        else:
-            length = size
         if self.max is not None and length > self.max:
             return Violation("range.max", f"{render_size(length)} asked, at most {render_size(self.max)} allowed")
         if self.min is None or length >= self.min:
@@ -64,6 +60,7 @@ class RangeRule:
         too_small = Violation("range.min", f"{render_size(length)} asked, at least {render_size(self.min)} required")
         if self.small_last_part is SmallLastPart.DENY:
             return too_small
+        size = request.facts.source_size_bytes
         if size is None:
             return Unknown(too_small, Fact.SOURCE_SIZE)
         if asked is None or asked.last == size - 1:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from cos.conditions import CopyConditions
@@ -14,7 +15,7 @@ from policies.explanation import Check, CheckResult, explain
 from policies.nodes import Mapping, Scalar, Sequence, nodes_of
 from policies.reader import Reader
 from policies.request import AccessRequest, Caller, Facts, Resource
-from policies.written import UNNAMED_KEY, read_request, render_request
+from policies.written import UNNAMED_KEY, read_request, render_request, write_request
 from tests.policies.building import MEDIA, RAW, changed, copy, document, end, load, pair
 
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -71,6 +72,7 @@ def test_everything_is_written_in_the_words_of_tests() -> None:
         facts=Facts(True, 7, "e1", None, 9),
     )
     assert render_request(request) == FULL
+    assert msgspec.json.encode(write_request(request)) == json.dumps(FULL, separators=(",", ":")).encode()
     assert read(json.loads(json.dumps(FULL))) == request
 
 
@@ -90,6 +92,7 @@ def test_everything_is_written_in_the_words_of_tests() -> None:
 )
 def test_what_is_written_is_read_back(request_: AccessRequest) -> None:
     written = render_request(request_)
+    assert json.loads(msgspec.json.encode(write_request(request_))) == written
     again = read(json.loads(json.dumps(written)))
     assert render_request(again) == written
     assert (again.resource, again.source, again.facts) == (request_.resource, request_.source, request_.facts)
