@@ -60,10 +60,6 @@ class Context(Struct, gc=False):
     """What the audited intent said of the request; nothing in it changes afterwards."""
 
     @property
-    def operation_name(self) -> str:
-        return self.operation.name if self.operation is not None else "unknown"
-
-    @property
     def resource(self) -> str:
         """`<host>/<key>` as far as known: the Resource element of an error."""
         if self.request is None:

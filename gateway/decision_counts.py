@@ -6,12 +6,11 @@ Labels are verdicts and the ids of documents' statements; callers cannot add to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 
-from gateway.context import Context
 from policies.decision import Decision, Verdict
 
 
@@ -19,23 +18,19 @@ class DecisionCounts:
     """Counts decisions as plain numbers; they become metrics when they are asked for."""
 
     def __init__(self) -> None:
-        self._verdicts: Counter[Verdict] = Counter()
-        self._dry_runs: Counter[Verdict] = Counter()
+        self._dry_runs: Counter[str] = Counter()
         self._shadows: Counter[tuple[str, str, str, str]] = Counter()
         self._rehearsed: Counter[tuple[str, str]] = Counter()
         self._faults: Counter[tuple[str, str]] = Counter()
 
-    def judged(self, context: Context) -> None:
-        """Count the decision of one finished request, if it came to one."""
-        decision = context.decision
-        if decision is None:
-            return
-        verdicts = self._dry_runs if context.dry_run else self._verdicts
-        verdicts[decision.verdict] += 1
+    def judged(self, decision: Decision, *, dry_run: bool) -> None:
+        """Count what else there is to a decision than the verdict on a request that was to be carried out."""
+        if dry_run:
+            self._dry_runs[str(decision.verdict)] += 1
         if decision.rehearsed is not None:
             self._count_shadows(decision)
-        if decision.errors:
-            self._faults.update((error.document, error.statement_id) for error in decision.errors)
+        for error in decision.errors:
+            self._faults[(error.document, error.statement_id)] += 1
 
     def _count_shadows(self, decision: Decision) -> None:
         for trace in decision.shadows:
@@ -44,15 +39,15 @@ class DecisionCounts:
         if decision.rehearsed is not decision.verdict:
             self._rehearsed[(str(decision.verdict), str(decision.rehearsed))] += 1
 
-    def collect(self) -> Iterator[Metric]:
-        """The metrics at this moment."""
-        verdicts = CounterMetricFamily("cosgw_decisions", "Requests judged by policy.", labels=["verdict"])
-        for verdict, count in self._verdicts.items():
-            verdicts.add_metric([str(verdict)], count)
-        yield verdicts
+    def collect(self, verdicts: Mapping[Verdict, int]) -> Iterator[Metric]:
+        """The metrics at this moment; `verdicts` are those on requests that were to be carried out."""
+        decisions = CounterMetricFamily("cosgw_decisions", "Requests judged by policy.", labels=["verdict"])
+        for verdict, count in verdicts.items():
+            decisions.add_metric([str(verdict)], count)
+        yield decisions
         dry_runs = CounterMetricFamily("cosgw_dry_runs", "Requests judged and not carried out.", labels=["verdict"])
-        for verdict, count in self._dry_runs.items():
-            dry_runs.add_metric([str(verdict)], count)
+        for label, count in self._dry_runs.items():
+            dry_runs.add_metric([label], count)
         yield dry_runs
         shadows = CounterMetricFamily(
             "cosgw_shadow", "Judgements of statements in shadow mode.",

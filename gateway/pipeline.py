@@ -39,6 +39,7 @@ from gateway.ports import AuditLog, AuditUnavailable, PortError
 from gateway.relay import RESULT_ROOTS, Relay
 from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
+from policies.decision import Verdict
 
 _INTENT = {"type": "intent"}
 
@@ -237,6 +238,7 @@ class Pipeline:
 
     def _conclude(self, exchange: Exchange, context: Context, result: str) -> None:
         """One audit line of what became of it, one log line, the metrics."""
+        seconds = time.monotonic() - exchange.started
         event = {
             "type": "outcome",
             "result": result,
@@ -246,13 +248,15 @@ class Pipeline:
             "upstream_request_id": context.upstream_request_id,
             "bytes_in": exchange.bytes_in,
             "bytes_out": exchange.bytes_out,
-            "seconds": round(time.monotonic() - exchange.started, 6),
+            "seconds": round(seconds, 6),
         }
         if context.repeated:
             event["repeated"] = True
-        if context.decision is not None:
-            event |= described_decision(context.decision)
-            if context.decision.errors:
+        if (decision := context.decision) is not None and (
+            decision.verdict is not Verdict.ALLOW or decision.rehearsed is not None or decision.errors
+        ):
+            event |= described_decision(decision)
+            if decision.errors:
                 self._log.error("rules failed", request_id=context.request_id, errors=event["errors"])
         self._audit.note(event, context.intended or described(context))
-        self._telemetry.answered(context, exchange, result=result)
+        self._telemetry.answered(context, exchange, result=result, seconds=seconds)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import structlog
@@ -25,23 +25,12 @@ from gateway.context import Context
 from gateway.decision_counts import DecisionCounts
 from gateway.exchange import Exchange
 from gateway.limits import InFlight
+from policies.decision import Verdict
+
+_Labels: TypeAlias = tuple[str, int, int, Verdict | None]
+"""Operation, status, place among the durations, what policy said of what was to be carried out."""
 
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-
-
-class _Durations:
-    """How many requests took how long, by the buckets of `_DURATIONS_SECONDS` and one beyond."""
-
-    __slots__ = ("counts", "seconds")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_DURATIONS_SECONDS) + 1)
-        self.seconds = 0.0
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative, as Prometheus has them."""
-        bounds = [*map(floatToGoString, _DURATIONS_SECONDS), "+Inf"]
-        return list(zip(bounds, accumulate(self.counts), strict=True))
 
 
 class Telemetry:
@@ -57,38 +46,39 @@ class Telemetry:
         self.audit_refusals = 0
         self._access_log = access_log
         self._in_flight = in_flight
-        self._requests: dict[tuple[str, int], int] = {}
-        self._refusals: dict[str, int] = {}
-        self._durations: dict[str, _Durations] = {}
+        self._counts: defaultdict[_Labels, int] = defaultdict(int)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._refusals: Counter[str] = Counter()
         self._bytes_in = self._bytes_out = 0
         self._decisions = DecisionCounts()
 
-    def answered(self, context: Context, exchange: Exchange, *, result: str) -> None:
+    def answered(self, context: Context, exchange: Exchange, *, result: str, seconds: float) -> None:
         """Count and log one finished exchange."""
-        self._decisions.judged(context)
-        operation, status = context.operation_name, exchange.status or 0
-        seconds = time.monotonic() - exchange.started
-        key = (operation, status)
-        self._requests[key] = self._requests.get(key, 0) + 1
-        durations = self._durations.get(operation)
-        if durations is None:
-            durations = self._durations[operation] = _Durations()
-        durations.counts[bisect_left(_DURATIONS_SECONDS, seconds)] += 1
-        durations.seconds += seconds
-        self._bytes_in += exchange.bytes_in
-        self._bytes_out += exchange.bytes_out
+        caller, decision = context.caller, context.decision
+        operation = context.operation.name if context.operation is not None else "unknown"
+        status, bytes_in, bytes_out = exchange.status or 0, exchange.bytes_in, exchange.bytes_out
+        verdict = None
+        if decision is not None:
+            if not context.dry_run:
+                verdict = decision.verdict
+            if decision.rehearsed is not None or decision.errors or context.dry_run:
+                self._decisions.judged(decision, dry_run=context.dry_run)
+        self._counts[operation, status, bisect_left(_DURATIONS_SECONDS, seconds), verdict] += 1
+        self._seconds[operation] += seconds
+        self._bytes_in += bytes_in
+        self._bytes_out += bytes_out
         self._access_log(
             Answered(
                 context.request_id,
                 context.client_address,
-                context.caller.principal if context.caller is not None else None,
+                caller.principal if caller is not None else None,
                 operation,
                 status,
                 context.error_code,
                 result,
                 context.decision_id,
-                exchange.bytes_in,
-                exchange.bytes_out,
+                bytes_in,
+                bytes_out,
                 round(seconds * 1000, 2),
                 context.certificate.label if context.certificate is not None else msgspec.UNSET,
             )
@@ -96,25 +86,37 @@ class Telemetry:
 
     def refused(self, code: str) -> None:
         """Count a refusal of the gateway's own."""
-        self._refusals[code] = self._refusals.get(code, 0) + 1
+        self._refusals[code] += 1
 
     def collect(self) -> Iterator[Metric]:
         """The metrics at this moment: `registry` calls it when it is read."""
+        answers: Counter[tuple[str, int]] = Counter()
+        verdicts: Counter[Verdict] = Counter()
+        durations: dict[str, list[int]] = {}
+        for (operation, status, place, verdict), count in self._counts.items():
+            answers[operation, status] += count
+            if verdict is not None:
+                verdicts[verdict] += count
+            durations.setdefault(operation, [0] * (len(_DURATIONS_SECONDS) + 1))[place] += count
         requests = CounterMetricFamily("cosgw_requests", "Requests answered.", labels=["operation", "status"])
-        for (operation, status), count in self._requests.items():
+        for (operation, status), count in answers.items():
             requests.add_metric([operation, str(status)], count)
         yield requests
         refusals = CounterMetricFamily("cosgw_refusals", "Requests the gateway itself refused.", labels=["code"])
         for code, count in self._refusals.items():
             refusals.add_metric([code], count)
         yield refusals
-        yield from self._decisions.collect()
-        durations = HistogramMetricFamily(
+        yield from self._decisions.collect(verdicts)
+        seconds = HistogramMetricFamily(
             "cosgw_request_seconds", "Time from the request head to the end of the answer.", labels=["operation"]
         )
-        for operation, found in self._durations.items():
-            durations.add_metric([operation], found.buckets(), found.seconds)
-        yield durations
+        bounds = [*map(floatToGoString, _DURATIONS_SECONDS), "+Inf"]
+        for operation, counts in durations.items():
+            # Cumulative, as Prometheus has them.
+            seconds.add_metric(
+                [operation], list(zip(bounds, accumulate(counts), strict=True)), self._seconds[operation]
+            )
+        yield seconds
         yield CounterMetricFamily("cosgw_request_body_bytes", "Body bytes received.", self._bytes_in)
         yield CounterMetricFamily("cosgw_response_body_bytes", "Body bytes sent.", self._bytes_out)
         if self._in_flight is not None:
