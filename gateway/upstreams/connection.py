@@ -17,7 +17,7 @@ import contextlib
 import os
 import select
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import cast
 
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
@@ -40,6 +40,12 @@ INLINE_BODY_BYTES = 64 * 1024
 class Connection(asyncio.Protocol):
     """A socket that speaks HTTP/1.1 as a client. Made by `Connector`, owned by `Pool`."""
 
+    __slots__ = (
+        "_deadline", "_drainer", "_error", "_in_exchange", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
+        "_reading_paused", "_response", "_send_complete", "_send_error", "_sent", "_socket_id", "_transport",
+        "_unsent_bytes", "_waiter", "exchanges",
+    )  # fmt: skip
+
     def __init__(self, on_lost: Callable[[Connection], None]) -> None:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
@@ -53,14 +59,13 @@ class Connection(asyncio.Protocol):
         self._in_exchange = False
         self.exchanges = 0
         """Exchanges begun on this connection."""
-        self._reset(b"GET")
-
-    def _reset(self, method: bytes) -> None:
-        self._response = ResponseReader(method)
+        # These begin anew with every exchange.
+        self._response = ResponseReader(b"GET")
+        self._sent = self._send_complete = False
+        # An exchange that leaves the connection clean leaves these as it found them.
         self._error: UpstreamError | None = None
         self._send_error: BaseException | None = None
-        self._sent = self._send_complete = False
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes] | None = None
         self._pieces_bytes = 0
         self._reading_paused = False
 
@@ -75,29 +80,29 @@ class Connection(asyncio.Protocol):
         """Whether any byte of the current response arrived."""
         return self._response.started
 
-    @property
-    def reusable(self) -> bool:
-        """Whether the last exchange left the connection clean."""
-        response = self._response
-        return (
-            response.complete
-            and not response.excess
-            and response.head is not None
-            and response.head.keep_alive
-            and self._send_complete
-            and not self._pieces
-            and not self.lost
-            and not self._get_unsent_bytes()
-        )
-
     def is_quiet(self) -> bool:
         """No byte and no end waits in the socket: the loop may not have seen yet what the kernel already holds."""
-        return not self.lost and self._poll is not None and not self._poll.poll(0)
+        transport, poll = self._transport, self._poll
+        return transport is not None and poll is not None and not transport.is_closing() and not poll.poll(0)
 
-    def rest(self, max_idle_seconds: float) -> None:
-        """Wait for the next exchange at most this long, then close."""
+    def rest(self, max_idle_seconds: float) -> bool:
+        """Wait for the next exchange at most this long, then close; False unless the last one left all clean."""
+        response, transport = self._response, self._transport
+        if (
+            not response.complete
+            or response.excess
+            or response.head is None
+            or not response.head.keep_alive
+            or not self._send_complete
+            or self._pieces
+            or transport is None
+            or transport.is_closing()
+            or transport.get_write_buffer_size()
+        ):
+            return False
         self._in_exchange = False
         self._deadline.set(max_idle_seconds, "idle")
+        return True
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -105,37 +110,32 @@ class Connection(asyncio.Protocol):
 
     # --- the exchange ----------------------------------------------------------------------------------------
 
-    async def exchange(
-        self,
-        head: bytes,
-        body: AsyncIterator[bytes] | bytes,
-        *,
-        method: bytes,
-        length: int | None,
-        timeouts: Timeouts,
-    ) -> ResponseHead:
-        """Send a request and return when the head of its response is here.
+    def exchange(
+        self, head: bytes, body: AsyncIterator[bytes] | bytes, method: bytes, length: int | None, timeouts: Timeouts
+    ) -> Coroutine[None, None, ResponseHead]:
+        """Send a request; to be awaited at once, until the head of its response is here.
 
         `length` is the number of body bytes the head declares, None when it declares chunks; exactly that many
         are sent or the connection is dropped. Whatever `body` raises comes out unchanged. Raises UpstreamError.
         On any failure, cancellation included, the connection is gone.
         """
-        self._reset(method)
-        if self.lost:
+        self._response = ResponseReader(method)
+        self._sent = self._send_complete = False
+        transport = self._transport
+        if transport is None or transport.is_closing():
             raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
         self._in_exchange = True
         self.exchanges += 1
-        self._deadline.clear()
+        if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
+            self._deadline.clear()
+            return self._exchange_stream(head, body, length, timeouts)
         try:
-            if isinstance(body, bytes) and len(body) <= INLINE_BODY_BYTES:
-                self._write(head + _frame_whole(body, length))
-                self._finish_sending(timeouts)
-                return await self._wait_for_head()
-            stream = _slices(body) if isinstance(body, bytes) else body
-            return await self._exchange_stream(head, stream, length, timeouts)
+            self._write(head + _frame_whole(body, length))
+            self._finish_sending(timeouts)
         except BaseException:
             self.abort()
             raise
+        return self._wait_for_head()
 
     async def read(self, read_seconds: float) -> bytes:
         """The next bytes of the response body; empty at its end. Raises UpstreamError."""
@@ -157,56 +157,70 @@ class Connection(asyncio.Protocol):
         """The response body when all of it is here already; None when it is still on its way."""
         if not self._response.complete:
             return None
-        whole = b"".join(self._pieces)
-        self._pieces.clear()
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        self._pieces = None
         self._pieces_bytes = 0
-        self._resume_reading()
-        return whole
+        if self._reading_paused:
+            self._resume_reading()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _exchange_stream(
-        self, head: bytes, stream: AsyncIterator[bytes], length: int | None, timeouts: Timeouts
+        self, head: bytes, body: AsyncIterator[bytes] | bytes, length: int | None, timeouts: Timeouts
     ) -> ResponseHead:
-        self._write(head)
-        sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
-        sender.add_done_callback(self._on_sender_done)
+        stream = _slices(body) if isinstance(body, bytes) else body
         try:
-            response = await self._wait_for_head()
-            if sender.done():
-                sender.result()  # a body that failed outweighs whatever the upstream made of it
-            return response
-        finally:
-            # The body belongs to the caller again when this returns, so nobody may still be reading it.
-            if not sender.done():
-                sender.cancel()
-                await asyncio.wait((sender,))
+            self._write(head)
+            sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
+            sender.add_done_callback(self._on_sender_done)
+            try:
+                response = await self._wait_for_head()
+                if sender.done():
+                    sender.result()  # a body that failed outweighs whatever the upstream made of it
+                return response
+            finally:
+                # The body belongs to the caller again when this returns, so nobody may still be reading it.
+                if not sender.done():
+                    sender.cancel()
+                    await asyncio.wait((sender,))
+        except BaseException:
+            self.abort()
+            raise
 
     async def _wait_for_head(self) -> ResponseHead:
-        while self._response.head is None:
-            # A body that fails is the cause, a connection lost with it the consequence.
-            if self._send_error is not None:
-                raise self._send_error
-            if self._error is not None:
-                raise self._error
-            await self._wait()
+        response = self._response
+        try:
+            while response.head is None:
+                # A body that fails is the cause, a connection lost with it the consequence.
+                if self._send_error is not None:
+                    raise self._send_error
+                if self._error is not None:
+                    raise self._error
+                await self._wait()
+        except BaseException:
+            self.abort()
+            raise
         self._deadline.clear()
-        return self._response.head
+        return response.head
 
     def _resume_reading(self) -> None:
         if self._reading_paused and not self.lost:
             cast("asyncio.Transport", self._transport).resume_reading()
         self._reading_paused = False
 
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _wait(self) -> asyncio.Future[None]:
+        """Done when something changed, which may be anything."""
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
-        for future in (self._waiter, self._drainer):
-            if future is not None and not future.done():
-                future.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        drainer = self._drainer
+        if drainer is not None and not drainer.done():
+            drainer.set_result(None)
 
     # --- sending ---------------------------------------------------------------------------------------------
 
@@ -253,7 +267,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def _finish_sending(self, timeouts: Timeouts) -> None:
-        self._send_complete = not self.lost
+        transport = self._transport
+        self._send_complete = transport is not None and not transport.is_closing()
         if self._response.head is None:
             self._deadline.set(timeouts.response_seconds, "a response head")
 
@@ -301,9 +316,10 @@ class Connection(asyncio.Protocol):
             self._socket_id = (descriptor, os.fstat(descriptor).st_ino)
 
     def data_received(self, data: bytes) -> None:
-        if not self._in_exchange or self._response.complete:
+        response = self._response
+        if not self._in_exchange or response.complete:
             # Nobody asked for these bytes: whoever asks next must not get them.
-            self._response.excess = True
+            response.excess = True
             self.abort()
             return
         try:
@@ -311,17 +327,19 @@ class Connection(asyncio.Protocol):
         except ResponseError as exc:
             self._fail(UpstreamBroken(str(exc), sent=self._sent))
             return
-        if self._response.excess:
+        if response.excess:
             self.abort()
         elif self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
             self._reading_paused = True
             cast("asyncio.Transport", self._transport).pause_reading()
-        if self._response.head is not None:
+        if response.head is not None:
             self._wake()
 
     def _take(self, data: bytes) -> None:
         body = self._response.feed(data)
         if body:
+            if self._pieces is None:
+                self._pieces = deque()
             self._pieces.append(body)
             self._pieces_bytes += len(body)
 
@@ -370,11 +388,11 @@ class Connection(asyncio.Protocol):
 
 
 def _frame_whole(body: bytes, length: int | None) -> bytes:
-    if length is None:
-        return render_chunk(body) + LAST_CHUNK if body else LAST_CHUNK
-    if len(body) != length:
+    if len(body) == length:
+        return body
+    if length is not None:
         raise UpstreamError(f"Expected a request body of {length} bytes, got {len(body)}.", sent=False)
-    return body
+    return render_chunk(body) + LAST_CHUNK if body else LAST_CHUNK
 
 
 async def _slices(body: bytes) -> AsyncIterator[bytes]:

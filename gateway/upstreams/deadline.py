@@ -7,48 +7,53 @@ set again. Only a deadline that falls before the timer starts a new one.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 
 class Deadline:
     """At most one deadline at a time; `on_expired` is called with what was waited for, and how long in seconds."""
 
-    __slots__ = ("_at", "_loop", "_on_expired", "_seconds", "_timer", "_waited_for")
+    __slots__ = ("_at", "_loop", "_on_expired", "_seconds", "_timer", "_timer_at", "_waited_for")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expired: Callable[[str, float], None]) -> None:
         self._loop = loop
         self._on_expired = on_expired
         self._timer: asyncio.TimerHandle | None = None
-        self._at: float | None = None
+        self._timer_at = math.inf
+        self._at = math.inf
         self._seconds = 0.0
         self._waited_for = ""
 
     def set(self, seconds: float, waited_for: str) -> None:
         """Expire so many seconds from now, in place of any other deadline."""
-        self._at, self._seconds, self._waited_for = self._loop.time() + seconds, seconds, waited_for
-        if self._timer is not None:
-            if self._timer.when() <= self._at:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._at, self._fire)
+        self._seconds, self._waited_for = seconds, waited_for
+        self._at = at = self._loop.time() + seconds
+        if at < self._timer_at:
+            self._start_timer(at)
 
     def clear(self) -> None:
         """Do not expire. The timer may still fire once, for nothing."""
-        self._at = None
+        self._at = math.inf
 
     def close(self) -> None:
         """Do not expire, and keep nothing alive."""
-        self._at = None
+        self._at = self._timer_at = math.inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _start_timer(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = self._loop.call_at(at, self._fire), at
+
     def _fire(self) -> None:
-        self._timer = None
-        if self._at is None:
+        self._timer, self._timer_at = None, math.inf
+        if self._at == math.inf:
             return
         if self._loop.time() < self._at:
-            self._timer = self._loop.call_at(self._at, self._fire)
+            self._start_timer(self._at)
             return
-        self._at = None
+        self._at = math.inf
         self._on_expired(self._waited_for, self._seconds)

@@ -10,9 +10,9 @@ Source: threat model C10, C11.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import assert_never, cast
 
 import httpx
@@ -31,7 +31,8 @@ class HttpUpstream:
     def __init__(self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """`transport` is the one the settings name unless given. Raises ValueError for an unusable endpoint."""
         self._transport = build_transport(settings) if transport is None else transport
-        self._timeouts = settings.timeouts
+        self._native = self._transport if isinstance(self._transport, NativeTransport) else None
+        self._with_response_timeout = lru_cache(maxsize=16)(partial(_with_response_timeout, settings.timeouts))
         self._endpoint = url = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
         self._fixed_origin = (
             None
@@ -39,23 +40,41 @@ class HttpUpstream:
             else Origin(url.host, url.port or DEFAULT_PORTS[url.scheme], url.host if url.scheme == "https" else None)
         )
 
-    async def send(
+    def send(
         self,
         request: UpstreamRequest,
         body: AsyncIterator[bytes] | bytes,
         *,
         response_timeout_seconds: float | None = None,
+    ) -> Coroutine[None, None, UpstreamResponse]:
+        host = request.host
+        fields = ((b"host", host.encode("ascii")), *request.headers)
+        if self._native is None:
+            return self._send_by_httpx(request, fields, body, response_timeout_seconds)
+        origin = self._fixed_origin
+        if origin is None:
+            origin = _read_origin(host)
+        elif origin.server_name is not None:
+            origin = _with_name_of(host, origin)
+        return self._native.send(
+            origin,
+            request.method.encode("ascii"),
+            request.target,
+            fields,
+            body,
+            timeouts=self._with_response_timeout(response_timeout_seconds),
+        )
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _send_by_httpx(
+        self,
+        request: UpstreamRequest,
+        fields: Sequence[tuple[bytes, bytes]],
+        body: AsyncIterator[bytes] | bytes,
+        response_timeout_seconds: float | None,
     ) -> UpstreamResponse:
-        fields = [(b"host", request.host.encode("ascii")), *request.headers]
-        if isinstance(self._transport, NativeTransport):
-            return await self._transport.send(
-                self._find_origin(request.host),
-                request.method.encode("ascii"),
-                request.target,
-                fields,
-                body,
-                timeouts=_with_response_timeout(self._timeouts, response_timeout_seconds),
-            )
         extensions: dict[str, object] = {"target": request.target, "sni_hostname": _read_name(request.host)}
         if response_timeout_seconds is not None:
             extensions["timeout"] = {"response": response_timeout_seconds}
@@ -63,23 +82,13 @@ class HttpUpstream:
             outgoing = httpx.Request(
                 request.method,
                 self._endpoint or httpx.URL(f"https://{request.host}"),
-                headers=fields,
+                headers=list(fields),
                 stream=RequestBody(body),
                 extensions=extensions,
             )
             return HttpUpstreamResponse(await self._transport.handle_async_request(outgoing))
         except httpx.TransportError as exc:
             raise _translate(exc) from exc
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
-
-    def _find_origin(self, host: str) -> Origin:
-        """Where a request to this host connects to, and the TLS name it asks for."""
-        fixed = self._fixed_origin
-        if fixed is None:
-            return _read_origin(host)
-        return fixed if fixed.server_name is None else fixed._replace(server_name=_read_name(host))
 
 
 class HttpUpstreamResponse:
@@ -134,7 +143,12 @@ def _read_origin(host: str) -> Origin:
     return Origin(url.host, url.port or DEFAULT_PORTS["https"], _read_name(host))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1024)
+def _with_name_of(host: str, origin: Origin) -> Origin:
+    """The fixed origin, asked for by the TLS name of the request."""
+    return origin._replace(server_name=_read_name(host))
+
+
 def _with_response_timeout(timeouts: Timeouts, seconds: float | None) -> Timeouts:
     return timeouts if seconds is None else replace(timeouts, response_seconds=seconds)
 

@@ -35,9 +35,10 @@ Connect = Callable[[Origin, Callable[[Connection], None], float], Awaitable[Conn
 class _Places:
     """The connections of one origin."""
 
-    __slots__ = ("idle", "taken", "waiters")
+    __slots__ = ("idle", "origin", "taken", "waiters")
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
         self.taken = 0
         self.idle: list[Connection] = []
         self.waiters: deque[asyncio.Future[Connection | None]] = deque()
@@ -50,28 +51,36 @@ class Pool:
         self._connect = connect
         self._limits = limits
         self._origins: dict[Origin, _Places] = {}
-        self._open: dict[Connection, Origin] = {}
+        self._open: dict[Connection, _Places] = {}
         self._closed = False
         self._emptied: asyncio.Event | None = None
+
+    def take_resting(self, origin: Origin) -> Connection | None:
+        """The clean connection used last, when one rests."""
+        places = self._origins.get(origin)
+        while places is not None and places.idle:
+            connection = places.idle.pop()
+            if connection.is_quiet():
+                return connection
+            connection.abort()
+        return None
 
     async def acquire(self, origin: Origin, *, wait_seconds: float, connect_seconds: float) -> Connection:
         """A clean connection: the one used last, or a new one. Raises UpstreamUnreachable, NoFreeConnection."""
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
+            resting = self.take_resting(origin)
+            if resting is not None:
+                return resting
             places = self._origins.get(origin)
             if places is None:
-                places = self._origins[origin] = _Places()
-            while places.idle:
-                connection = places.idle.pop()
-                if connection.is_quiet():
-                    return connection
-                connection.abort()
+                places = self._origins[origin] = _Places(origin)
             if places.taken < self._limits.max_connections_per_origin:
                 places.taken += 1
-                return await self._open_connection(origin, places, connect_seconds)
-            handed_over = await self._wait_for_place(origin, places, deadline)
+                return await self._open_connection(places, connect_seconds)
+            handed_over = await self._wait_for_place(places, deadline)
             if handed_over is None:
-                return await self._open_connection(origin, places, connect_seconds)
+                return await self._open_connection(places, connect_seconds)
             if handed_over.is_quiet():
                 return handed_over
             # Lost on the way from one request to the next: its place is freed by `_on_lost`.
@@ -79,15 +88,12 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: to the longest waiter or to rest when it is clean, away with it otherwise."""
-        origin = self._open.get(connection)
-        if origin is None:
+        places = self._open.get(connection)
+        if places is None:
             return
-        if self._closed or not connection.reusable:
+        if self._closed or not connection.rest(self._limits.max_idle_seconds):
             connection.abort()
-            return
-        places = self._origins[origin]
-        connection.rest(self._limits.max_idle_seconds)
-        if not _hand_over(places, connection):
+        elif not places.waiters or not _hand_over(places, connection):
             places.idle.append(connection)
 
     def drop_idle(self, origin: Origin) -> None:
@@ -109,8 +115,9 @@ class Pool:
             self._emptied = self._emptied or asyncio.Event()
             await self._emptied.wait()
 
-    async def _wait_for_place(self, origin: Origin, places: _Places, deadline: float) -> Connection | None:
+    async def _wait_for_place(self, places: _Places, deadline: float) -> Connection | None:
         """A connection another request gave back, or None: a place to open one."""
+        origin = places.origin
         if len(places.waiters) >= self._limits.max_waiters_per_origin:
             raise NoFreeConnection(f"Too many requests wait for a connection to {origin.host}.", sent=False)
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
@@ -120,21 +127,22 @@ class Pool:
                 return await waiter
         except BaseException as exc:
             if waiter.done() and not waiter.cancelled():
-                self._give_back(origin, places, waiter.result())
+                self._give_back(places, waiter.result())
             elif waiter in places.waiters:
                 places.waiters.remove(waiter)
             if isinstance(exc, TimeoutError):
                 raise NoFreeConnection(f"No connection to {origin.host} fell free in time.", sent=False) from exc
             raise
 
-    def _give_back(self, origin: Origin, places: _Places, handed_over: Connection | None) -> None:
+    def _give_back(self, places: _Places, handed_over: Connection | None) -> None:
         """What was handed to a request that had just given up."""
         if handed_over is None:
-            self._free_place(origin, places)
+            self._free_place(places)
         elif not _hand_over(places, handed_over):
             places.idle.append(handed_over)
 
-    async def _open_connection(self, origin: Origin, places: _Places, connect_seconds: float) -> Connection:
+    async def _open_connection(self, places: _Places, connect_seconds: float) -> Connection:
+        origin = places.origin
         try:
             self._refuse_when_closed()
             connection = await self._connect(origin, self._on_lost, connect_seconds)
@@ -146,9 +154,9 @@ class Pool:
                 connection.abort()
                 raise
         except BaseException:
-            self._free_place(origin, places)
+            self._free_place(places)
             raise
-        self._open[connection] = origin
+        self._open[connection] = places
         return connection
 
     def _refuse_when_closed(self) -> None:
@@ -156,22 +164,21 @@ class Pool:
             raise UpstreamUnreachable("The way to the upstream is closed.", sent=False)
 
     def _on_lost(self, connection: Connection) -> None:
-        origin = self._open.pop(connection, None)
-        if origin is None:
+        places = self._open.pop(connection, None)
+        if places is None:
             return
-        places = self._origins[origin]
         if connection in places.idle:
             places.idle.remove(connection)
-        self._free_place(origin, places)
+        self._free_place(places)
         if self._emptied is not None and not self._open:
             self._emptied.set()
 
-    def _free_place(self, origin: Origin, places: _Places) -> None:
+    def _free_place(self, places: _Places) -> None:
         if _hand_over(places, None):
             return
         places.taken -= 1
         if not places.taken:
-            del self._origins[origin]
+            del self._origins[places.origin]
 
 
 def _hand_over(places: _Places, connection_or_place: Connection | None) -> bool:

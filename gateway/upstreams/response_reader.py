@@ -7,6 +7,8 @@ Source: RFC 9112 §6.3; RFC 9110 §15.2; threat model C11.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from gateway.upstreams.chunked import ChunkedDecoder, ChunkError
 from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, HeadError, ResponseHead, parse_head
 
@@ -15,21 +17,19 @@ class ResponseError(ValueError):
     """The bytes are not a well-formed response, or it was cut short."""
 
 
-class ResponseReader:
+class ResponseReader(Struct, eq=False):
     """Feed it bytes as they come. `head` is set when the final head is here, `complete` when the body ended."""
 
-    __slots__ = ("_body_left", "_decoder", "_method", "_raw_head", "complete", "excess", "head", "started")
-
-    def __init__(self, method: bytes) -> None:
-        self._method = method
-        self._raw_head = bytearray()
-        self._decoder: ChunkedDecoder | None = None
-        self._body_left: int | None = None
-        self.head: ResponseHead | None = None
-        self.started = False
-        self.complete = False
-        self.excess = False
-        """More bytes came than belong to the response."""
+    method: bytes
+    head: ResponseHead | None = None
+    started: bool = False
+    complete: bool = False
+    excess: bool = False
+    """More bytes came than belong to the response."""
+    _raw_head: bytearray | None = None
+    """What came of a head that is not whole yet."""
+    _decoder: ChunkedDecoder | None = None
+    _body_left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes in `data`, possibly none. Raises ResponseError."""
@@ -43,16 +43,17 @@ class ResponseReader:
         if self.complete:
             self.excess = True
             return b""
-        if self._decoder is not None:
-            return self._feed_chunks(self._decoder, data)
-        if self._body_left is None:
+        left = self._body_left
+        if left is None:
+            return data if self._decoder is None else self._feed_chunks(self._decoder, data)
+        if len(data) < left:
+            self._body_left = left - len(data)
             return data
-        if len(data) > self._body_left:
-            self.excess = True
-            data = data[: self._body_left]
-        self._body_left -= len(data)
-        self.complete = not self._body_left
-        return data
+        self.complete = True
+        if len(data) == left:
+            return data
+        self.excess = True
+        return data[:left]
 
     def end(self) -> None:
         """The peer closed. Raises ResponseError unless that is where the response ends."""
@@ -66,34 +67,36 @@ class ResponseReader:
 
     def _feed_head(self, data: bytes) -> bytes:
         """Collect head bytes; returns what follows the final head, nothing as long as it is not here."""
-        raw = self._raw_head
         while True:
-            searched = max(0, len(raw) - len(HEAD_END) + 1)
-            raw += data
+            raw: bytes | bytearray = data
+            searched = 0
+            if self._raw_head is not None:
+                searched = max(0, len(self._raw_head) - len(HEAD_END) + 1)
+                self._raw_head += data
+                raw = self._raw_head
             end = raw.find(HEAD_END, searched)
             if end < 0 or end + len(HEAD_END) > MAX_HEAD_BYTES:
-                self._check_partial_head(raw)
+                self._raw_head = bytearray(raw) if self._raw_head is None else self._raw_head
+                self._check_partial_head(self._raw_head)
                 return b""
             end += len(HEAD_END)
-            data = bytes(raw[end:])
+            self._raw_head = None
             try:
-                head = parse_head(bytes(raw[:end]), self._method)
+                head = parse_head(bytes(raw[:end]), self.method)
             except HeadError as exc:
                 raise ResponseError(str(exc)) from exc
-            raw.clear()
+            data = bytes(raw[end:])
             if head.status >= 200:
-                self._begin_body(head)
+                self.head = head
+                self._body_left = head.content_length
+                self.complete = head.content_length == 0
+                if head.chunked:
+                    self._decoder = ChunkedDecoder()
                 return data
             if head.status == 101:
                 raise ResponseError("Expected no switch of protocols.")
             if not data:
                 return b""
-
-    def _begin_body(self, head: ResponseHead) -> None:
-        self.head = head
-        self._body_left = head.content_length
-        self._decoder = ChunkedDecoder() if head.chunked else None
-        self.complete = head.content_length == 0
 
     def _check_partial_head(self, raw: bytearray) -> None:
         """Refuse early what can no longer become a head, instead of waiting for a deadline."""

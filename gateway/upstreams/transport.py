@@ -21,11 +21,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import cast
 
 import httpx
+from msgspec import Struct
 
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.connector import Connector
-from gateway.upstreams.heads import HeadError, ResponseHead, read_request_length, render_head
+from gateway.upstreams.heads import HeadError, render_head
 from gateway.upstreams.pool import NoFreeConnection, Origin, Pool
 from gateway.upstreams.settings import Timeouts, UpstreamSettings, tls_context
 
@@ -85,68 +86,47 @@ class NativeTransport(httpx.AsyncBaseTransport):
         Raises UpstreamError.
         """
         try:
-            head = render_head(method, target, fields)
-            length = read_request_length(fields)
+            head, length = render_head(method, target, fields)
         except HeadError as exc:
             raise UpstreamError(str(exc), sent=False) from exc
-        connection, received = await self._exchange(origin, method, head, body, length, timeouts)
-        whole = connection.take_whole_body()
-        if whole is not None:
-            self._pool.release(connection)
-            return NativeResponse(received, whole)
-        return NativeResponse(received, None, self._pool, connection, timeouts.read_seconds)
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-    async def _exchange(
-        self,
-        origin: Origin,
-        method: bytes,
-        head: bytes,
-        body: AsyncIterator[bytes] | bytes,
-        length: int | None,
-        timeouts: Timeouts,
-    ) -> tuple[Connection, ResponseHead]:
         replayable = isinstance(body, bytes) and method != b"POST"
+        pool = self._pool
         while True:
-            connection = await self._pool.acquire(
+            connection = pool.take_resting(origin) or await pool.acquire(
                 origin, wait_seconds=timeouts.pool_seconds, connect_seconds=timeouts.connect_seconds
             )
             reused = connection.exchanges > 0
             try:
-                return connection, await connection.exchange(
-                    head, body, method=method, length=length, timeouts=timeouts
-                )
+                received = await connection.exchange(head, body, method, length, timeouts)
             except UpstreamBroken:
                 if not (replayable and reused) or connection.response_started:
                     raise
-                self._pool.drop_idle(origin)
+                pool.drop_idle(origin)
                 replayable = False
+            else:
+                break
+        whole = connection.take_whole_body()
+        if whole is not None:
+            pool.release(connection)
+            return NativeResponse(received.status, received.headers, whole)
+        return NativeResponse(received.status, received.headers, None, pool, connection, timeouts.read_seconds)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
 
 
-class NativeResponse:
+class NativeResponse(Struct, eq=False):
     """A response whose head is here; implements `gateway.ports.UpstreamResponse`.
 
     Without a whole body, it holds the connection that the rest comes from until it is read or closed.
     """
 
-    __slots__ = ("_connection", "_pool", "_read_seconds", "headers", "status", "whole_body")
-
-    def __init__(
-        self,
-        head: ResponseHead,
-        whole_body: bytes | None,
-        pool: Pool | None = None,
-        connection: Connection | None = None,
-        read_seconds: float = 0.0,
-    ) -> None:
-        self.status = head.status
-        self.headers = head.headers
-        self.whole_body = whole_body
-        self._pool = pool
-        self._connection = connection
-        self._read_seconds = read_seconds
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    whole_body: bytes | None
+    _pool: Pool | None = None
+    _connection: Connection | None = None
+    _read_seconds: float = 0.0
 
     async def stream(self) -> AsyncIterator[bytes]:
         if self.whole_body:

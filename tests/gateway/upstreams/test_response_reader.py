@@ -13,7 +13,14 @@ from gateway.upstreams.chunked import (
     ChunkError,
     render_chunk,
 )
-from gateway.upstreams.heads import MAX_HEAD_BYTES, HeadError, parse_head, read_request_length, render_head
+from gateway.upstreams.heads import (
+    MAX_HEAD_BYTES,
+    MAX_REMEMBERED_BYTES,
+    HeadError,
+    parse_head,
+    read_request_length,
+    render_head,
+)
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -171,6 +178,107 @@ def test_two_lengths_are_refused_whatever_the_method(method: bytes) -> None:
         parse_head(OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", method)
 
 
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (OK + b"ETag:x\r\n\r\n", [(b"etag", b"x")]),
+        (OK + b"ETag: \t x y \t \r\nDate:\r\n\r\n", [(b"etag", b"x y"), (b"date", b"")]),
+        (OK + b"A: b:c\r\nA: d\te\r\n\r\n", [(b"a", b"b:c"), (b"a", b"d\te")]),
+        (OK + b"x-cos-meta-a: \xe4\xbd\xa0\xff\r\n\r\n", [(b"x-cos-meta-a", b"\xe4\xbd\xa0\xff")]),
+        (OK + b"!#$%&'*+-.^_`|~09aZ: x\r\n\r\n", [(b"!#$%&'*+-.^_`|~09az", b"x")]),
+        (b"HTTP/1.1 200\r\n\r\n", []),
+        (b"HTTP/1.1 200 \r\nDate: x\r\n\r\n", [(b"date", b"x")]),
+        (b"HTTP/1.1 200 O\xe4 K\t\r\n\r\n", []),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_fields_of_a_response_keep_their_order_and_bytes(raw: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    assert parse_head(raw, b"GET").headers == headers
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\r\n" + OK + b"\r\n",
+        b" " + OK + b"\r\n",
+        b"http/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.2 200 OK\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\n\r\n",
+        b"HTTP/0.9 200 OK\r\n\r\n",
+        b"HTTP/1.1\t200 OK\r\n\r\n",
+        b"HTTP/1.1  200 OK\r\n\r\n",
+        b"HTTP/1.1 200OK\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 +20 OK\r\n\r\n",
+        b"HTTP/1.1 099 OK\r\n\r\n",
+        b"HTTP/1.1 600 OK\r\n\r\n",
+        b"HTTP/1.1 200 O\x01K\r\n\r\n",
+        b"HTTP/1.1 200 OK\nETag: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\rETag: x\r\n\r\n",
+        OK + b"ETag: x\nDate: y\r\n\r\n",
+        OK + b"ETag: x\rDate: y\r\n\r\n",
+        OK + b"ETag: x\r\r\nDate: y\r\n\r\n",
+        OK + b"ETag: x\n\r\nDate: y\r\n\r\n",
+        OK + b"ETag: x\r\n y\r\n\r\n",
+        OK + b"ETag: x\r\n\ty: z\r\n\r\n",
+        OK + b" ETag: x\r\n\r\n",
+        OK + b"ETag : x\r\n\r\n",
+        OK + b"ETag\t: x\r\n\r\n",
+        OK + b"E Tag: x\r\n\r\n",
+        OK + b"Content-Length : 5\r\n\r\n",
+        OK + b": x\r\n\r\n",
+        OK + b"ETag\r\n\r\n",
+        OK + b"ETag: x\r\nDate\r\nServer: y\r\n\r\n",
+        OK + b"E\xe4: x\r\n\r\n",
+        OK + b"E(: x\r\n\r\n",
+        OK + b"ETag: x\x00\r\n\r\n",
+        OK + b"ETag: x\x0by\r\n\r\n",
+        OK + b"ETag: x\x1b\r\n\r\n",
+        OK + b"ETag: x\x7f\r\n\r\n",
+        OK + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        OK + b"Content-Length: 1, 1\r\n\r\n",
+        OK + b"Content-Length: +1\r\n\r\n",
+        OK + b"Content-Length: \r\n\r\n",
+        OK + b"Content-Length: " + b"1" * 19 + b"\r\n\r\n",
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=repr,
+)
+def test_head_that_is_not_what_the_grammar_says_is_refused(raw: bytes) -> None:
+    with pytest.raises(HeadError):
+        parse_head(raw, b"GET")
+
+
+FIELD_BYTES = st.sampled_from([b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00", b"\x7f", b"\xe4", b"a", b"A: b\r\n"])
+
+
+@given(pieces=st.lists(FIELD_BYTES, max_size=12))
+def test_head_that_is_read_is_all_its_lines_and_nothing_else(pieces: list[bytes]) -> None:
+    raw = (OK + b"".join(pieces)).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    try:
+        head = parse_head(raw, b"GET")
+    except HeadError:
+        return
+    lines = raw[:-4].split(b"\r\n")[1:]
+    assert [name + b":" + value for name, value in head.headers] == [
+        name.lower() + b":" + value.strip(b" \t") for name, _, value in (line.partition(b":") for line in lines)
+    ]
+    assert not {0, 10, 13, 127}.intersection(b"".join(lines))
+
+
+def test_head_too_long_to_be_remembered_is_read_the_same() -> None:
+    short = [b"Content-Length: 7", b"Connection: close"]
+    long = [*short, b"x-filler: " + b"a" * MAX_REMEMBERED_BYTES]
+    heads = [parse_head(OK + b"\r\n".join(lines) + b"\r\n\r\n", b"GET") for lines in (short, long)]
+    assert heads[0].headers == heads[1].headers[:2]
+    assert [(head.content_length, head.keep_alive) for head in heads] == [(7, False)] * 2
+    with pytest.raises(HeadError):
+        parse_head(OK + b"\r\n".join([*long, b"E\xe4: x"]) + b"\r\n\r\n", b"GET")
+
+
 @pytest.mark.parametrize("method", [b"", b"get", b"GET ", b"GE T", b"GET\r\n", b"A" * 21])
 def test_method_that_is_not_a_word_is_refused(method: bytes) -> None:
     with pytest.raises(HeadError):
@@ -178,10 +286,34 @@ def test_method_that_is_not_a_word_is_refused(method: bytes) -> None:
 
 
 def test_request_head_is_rendered_field_by_field() -> None:
-    assert (
-        render_head(b"PUT", b"/a?b", [(b"host", b"h"), (b"x-e", b"")])
-        == b"PUT /a?b HTTP/1.1\r\nhost: h\r\nx-e: \r\n\r\n"
+    assert render_head(b"PUT", b"/a?b", [(b"host", b"h"), (b"x-e", b"")]) == (
+        b"PUT /a?b HTTP/1.1\r\nhost: h\r\nx-e: \r\n\r\n",
+        0,
     )
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (b"x", b"a\r\nb: c"),
+        (b"x", b"a\n"),
+        (b"x", b"a\r"),
+        (b"x", b"\x00"),
+        (b"x\r\ny", b"a"),
+        (b"x:", b"a"),
+        (b"", b"a"),
+    ],
+    ids=repr,
+)
+def test_field_that_would_end_its_line_early_is_refused(field: tuple[bytes, bytes]) -> None:
+    with pytest.raises(HeadError):
+        render_head(b"PUT", b"/", [(b"host", b"h"), field])
+
+
+@pytest.mark.parametrize("target", [b"", b"/a b", b"/a\r\nx: y", b"/\x00", b"/\xe4"], ids=repr)
+def test_target_that_is_not_visible_ascii_is_refused(target: bytes) -> None:
+    with pytest.raises(HeadError):
+        render_head(b"PUT", target, ())
 
 
 @pytest.mark.parametrize(
@@ -195,3 +327,4 @@ def test_request_head_is_rendered_field_by_field() -> None:
 )
 def test_declared_request_length(headers: list[tuple[bytes, bytes]], expected: int | None) -> None:
     assert read_request_length(headers) == expected
+    assert render_head(b"PUT", b"/", headers)[1] == expected
