@@ -7,7 +7,6 @@ anything about a key. An unknown key costs the same work as a known one (threat 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -17,11 +16,11 @@ from cos.forms import FormClaim, verify_form
 from cos.framing import is_aws_chunked
 from cos.operations import Operation
 from cos.payload import PayloadReader, open_payload
-from cos.request import Request
+from cos.request import Dialect, Request
 from cos.signing import (
     Claim,
-    Scheme,
     SignKeys,
+    SigV2Terms,
     WindowLimits,
     check_coverage,
     check_window,
@@ -73,6 +72,7 @@ class Authenticator:
         self._failed = failed or FailedProofs()
         self._sign_keys = SignKeys()
         self._certificates = certificates
+        self._asks_certificates = certificates.required or bool(certificates.principals)
         self.accepts_sigv2 = sigv2
 
     def read_claim(self, request: Request, address: Address) -> Claim:
@@ -94,12 +94,13 @@ class Authenticator:
         `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
         RequestTimeTooSkewed) and ports.Sealed.
         """
-        key = self._prove(
-            claim,
-            lambda secret: verify(request, claim, secret, sign_keys=self._sign_keys),
-            now=now,
-            client_address=client_address,
-        )
+        key = self._find(claim)
+        try:
+            verify(request, claim, (key or _NOBODY).secret.reveal(), sign_keys=self._sign_keys)
+        except COSError as error:
+            raise self._unproved(key, error, now=now, client_address=client_address) from None
+        if key is None:
+            raise COSError("InvalidAccessKeyId")
         check_coverage(request, claim, level=level)
         return self._admit(key, claim, now=now, client_address=client_address, certificate=certificate)
 
@@ -111,25 +112,22 @@ class Authenticator:
         `now` is in Unix seconds. Raises as `authenticate`.
         """
         claim = form_claim.claim
-        key = self._prove(claim, lambda secret: verify_form(form_claim, secret), now=now, client_address=client_address)
-        return self._admit(key, claim, now=now, client_address=client_address, certificate=certificate)
-
-    def _prove(self, claim: Claim, verify_with: Callable[[str], None], *, now: float, client_address: str) -> AccessKey:
-        """The key whose secret made the signature; `verify_with` is given a secret and raises COSError."""
         key = self._find(claim)
-        known = key or _NOBODY
         try:
-            verify_with(known.secret.reveal())
+            verify_form(form_claim, (key or _NOBODY).secret.reveal())
         except COSError as error:
-            if error.code == "SignatureDoesNotMatch":
-                if self._failed.are_too_many(client_address, now=now):
-                    raise COSError("AccessDenied") from None
-                if key is None:
-                    raise COSError("InvalidAccessKeyId") from None
-            raise
+            raise self._unproved(key, error, now=now, client_address=client_address) from None
         if key is None:
             raise COSError("InvalidAccessKeyId")
-        return key
+        return self._admit(key, claim, now=now, client_address=client_address, certificate=certificate)
+
+    def _unproved(self, key: AccessKey | None, error: COSError, *, now: float, client_address: str) -> COSError:
+        """What a caller is told whose proof of a key, or of none, failed with this error."""
+        if error.code != "SignatureDoesNotMatch":
+            return error
+        if self._failed.are_too_many(client_address, now=now):
+            return COSError("AccessDenied")
+        return error if key is not None else COSError("InvalidAccessKeyId")
 
     def _find(self, claim: Claim) -> AccessKey | None:
         key = self._keys.find(claim.access_key_id)
@@ -149,20 +147,17 @@ class Authenticator:
     ) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
         _check_key(key, now=now, client_address=client_address)
-        self._certificates.check_bound(key.principal, certificate, now=now)
-        if claim.scheme is Scheme.SIGV2:
+        if certificate is not None or self._asks_certificates:
+            self._certificates.check_bound(key.principal, certificate, now=now)
+        if isinstance(claim.terms, SigV2Terms):
             _check_sigv2(key)
         session = key.session
         if self._uses is not None:
             self._uses.note(key.id if session is None else session.parent, now=now)
-        return Caller(
-            principal=key.principal,
-            access_key_id=key.id,
-            labels=tuple(sorted(key.labels.items())),
-            address=client_address or None,
-            parent=session.parent if session is not None else None,
-            narrowing=session.narrowing if session is not None else None,
-        )
+        address = client_address or None
+        if session is None:
+            return Caller(key.principal, key.id, key.sorted_labels, address)
+        return Caller(key.principal, key.id, key.sorted_labels, address, session.parent, session.narrowing)
 
     def preflight(self, request: Request, *, client_address: str) -> Caller | None:
         """Who asks a browser's preflight question, which cannot be signed: nobody, by the name of ANONYMOUS.
@@ -200,12 +195,15 @@ class Authenticator:
         `claim` is None of a request without a signature.
         Raises COSError(InvalidAccessKeyId, InvalidRequest, MissingContentLength) and ports.Sealed.
         """
-        signatures, sha256 = None, claim.payload_sha256 if claim is not None else None
-        if claim is not None and is_aws_chunked(request.headers):
-            key = self._find(claim)
-            if key is None:
-                raise COSError("InvalidAccessKeyId")
-            signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
+        signatures = sha256 = None
+        # Signatures of COS's own scheme cover no body.
+        if claim is not None and request.dialect is Dialect.S3:
+            sha256 = claim.payload_sha256
+            if is_aws_chunked(request.headers):
+                key = self._find(claim)
+                if key is None:
+                    raise COSError("InvalidAccessKeyId")
+                signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
         return open_payload(request, operation, sha256=sha256, signatures=signatures)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from msgspec import Struct
 
 from cos.errors import COSError
 
@@ -12,28 +11,38 @@ class InFlight:
     """Counts requests between admission and their end; beyond the limits a request is refused at once."""
 
     def __init__(self, *, max_requests: int, max_per_principal: int) -> None:
-        self._max_requests = max_requests
-        self._max_per_principal = max_per_principal
-        self._by_principal: dict[str, int] = {}
+        self.max_requests = max_requests
+        self.max_per_principal = max_per_principal
+        self.by_principal: dict[str, int] = {}
         self.count = 0
 
-    @contextmanager
-    def admit(self, principal: str) -> Iterator[None]:
-        """Hold a place for the duration. Raises COSError(SlowDown)."""
-        mine = self._by_principal.get(principal, 0)
-        if self.count >= self._max_requests or mine >= self._max_per_principal:
+    def admit(self, principal: str) -> Place:
+        """A place to hold for the duration of its context; entering it raises COSError(SlowDown)."""
+        return Place(self, principal)
+
+
+class Place(Struct, gc=False):
+    """One principal's place among the requests in flight."""
+
+    in_flight: InFlight
+    principal: str
+
+    def __enter__(self) -> None:
+        held, principal = self.in_flight, self.principal
+        mine = held.by_principal.get(principal, 0)
+        if held.count >= held.max_requests or mine >= held.max_per_principal:
             raise COSError("SlowDown")
-        self.count += 1
-        self._by_principal[principal] = mine + 1
-        try:
-            yield
-        finally:
-            self.count -= 1
-            left = self._by_principal[principal] - 1
-            if left:
-                self._by_principal[principal] = left
-            else:
-                del self._by_principal[principal]
+        held.count += 1
+        held.by_principal[principal] = mine + 1
+
+    def __exit__(self, *_: object) -> None:
+        held, principal = self.in_flight, self.principal
+        held.count -= 1
+        left = held.by_principal[principal] - 1
+        if left:
+            held.by_principal[principal] = left
+        else:
+            del held.by_principal[principal]
 
 
 FAILURES_PER_MINUTE = 600

@@ -116,6 +116,11 @@ class AccessKey:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     session: SessionTerms | None = None
+    sorted_labels: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+    """The labels, sorted once for all requests of the key."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sorted_labels", tuple(sorted(self.labels.items())))
 
 
 class AccessKeys(Protocol):
