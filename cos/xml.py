@@ -31,12 +31,13 @@ _PLAIN_START = re.compile(
     rb'<(?P<root>[A-Za-z][A-Za-z0-9]*)(?: xmlns="[A-Za-z0-9:/.-]*")?>'
 )
 """How COS's documents begin, in every spelling seen: no parser is needed to tell their root."""
-_PLAIN_TEXT = rb"(?:[\t\n\r -%'-;=?-\\^-~]|&(?:amp|lt|gt|quot|apos);)*"
+_PLAIN_CHARACTERS = rb"[\t\n\r -%'-;=?-\\^-~]*+"
+_PLAIN_TEXT = _PLAIN_CHARACTERS + rb"(?:&(?:amp|lt|gt|quot|apos);" + _PLAIN_CHARACTERS + rb")*"
 _PLAIN_DOCUMENT = re.compile(
     _PLAIN_START.pattern.replace(rb"[ \t\r\n]*", b"", 1)
-    + rb"(?:[ \t\r\n]*<([A-Za-z][A-Za-z0-9]*)>"
+    + rb"(?:[ \t\r\n]*+<([A-Za-z][A-Za-z0-9]*+)>"
     + _PLAIN_TEXT
-    + rb"</\2>)+[ \t\r\n]*</(?P=root)>[ \t\r\n]*"
+    + rb"</\2>)+[ \t\r\n]*+</(?P=root)>[ \t\r\n]*+"
 )
 """One element that holds elements of ASCII text (without `>` and `]`, as in `]]>`), all of them closed."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -104,6 +105,12 @@ def read_root_tag(body: bytes) -> str | None:
     return builder.tag
 
 
+def read_plain_root(body: bytes) -> str | None:
+    """The tag of a document as plain as the results COS answers with; None: whoever wants to know must parse it."""
+    plain = _PLAIN_DOCUMENT.fullmatch(body)
+    return plain["root"].decode("ascii") if plain is not None else None
+
+
 def read_whole_root(body: bytes) -> str | None:
     """The tag of a body that is one well-formed document, None when it is not. Raises nothing.
 
@@ -111,9 +118,9 @@ def read_whole_root(body: bytes) -> str | None:
     The plain results COS answers with are told by their grammar; everything else is parsed.
     """
     body = body.lstrip(_WHITE_SPACE)
-    plain = _PLAIN_DOCUMENT.fullmatch(body)
-    if plain is not None:
-        return plain["root"].decode("ascii")
+    root = read_plain_root(body)
+    if root is not None:
+        return root
     try:
         return parse_xml(body, max_bytes=len(body)).tag
     except COSError:

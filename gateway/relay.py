@@ -14,13 +14,14 @@ from functools import lru_cache
 from operator import itemgetter
 
 import structlog
+from msgspec import Struct
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
 from cos.headers import FieldNames, field_names
 from cos.operations import Operation
 from cos.signing import EXPIRED_MESSAGE
-from cos.xml import COSErrorDocument, parse_error, read_root_tag, read_whole_root
+from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
 from gateway.context import Context
 from gateway.exchange import Exchange
 from gateway.ports import UpstreamBroken, UpstreamResponse
@@ -64,21 +65,31 @@ class Relay:
         operation = context.operation
         if operation is None:
             raise ValueError("a response is relayed for a known operation")
-        context.upstream_status = response.status
+        status = context.upstream_status = response.status
         headers = _filtered(response.headers, context, exchange.request_id)
-        if 300 <= response.status < 400 and response.status != 304:
+        if status == 200 and operation.name in RESULT_ROOTS:
+            # None of these is asked with HEAD.
+            result = response.whole_body
+            if result is None:
+                result = await self._held_result(context, operation, response, headers, exchange)
+            elif len(result) > MAX_JUDGED_BYTES:
+                raise _too_large()
+            if result is not None:
+                # Keep-alive white space has done its work; before an XML declaration it breaks the Python SDK.
+                result = result.lstrip()
+                status = _judged(result, operation, context)
+                await exchange.answer(status, _with_length(headers, len(result)), result)
+        elif 300 <= status < 400 and status != 304:
             raise COSError("BadGateway", "The upstream answered with a redirect.")
-        if exchange.method == "HEAD" or response.status == 304:
+        elif exchange.method == "HEAD" or status == 304:
             await self._relay_head(context, response, headers, exchange)
-        elif response.status >= 400:
+        elif status >= 400:
             await self._relay_error(context, response, headers, exchange)
-        elif response.status == 200 and operation.name in RESULT_ROOTS:
-            await self._relay_result(context, operation, response, headers, exchange)
         elif context.form is not None:
             status, headers, body = render_form_answer(context.form, headers)
             await exchange.answer(status, headers, body)
         else:
-            await exchange.start(response.status, headers)
+            await exchange.start(status, headers)
             async for piece in response.stream():
                 await exchange.write(piece)
             await exchange.finish()
@@ -103,24 +114,19 @@ class Relay:
         context.error_code = error.code
         await exchange.answer(response.status, _with_length(headers, len(body)), body)
 
-    async def _relay_result(
+    async def _held_result(
         self,
         context: Context,
         operation: Operation,
         response: UpstreamResponse,
         headers: list[tuple[bytes, bytes]],
         exchange: Exchange,
-    ) -> None:
-        """Hold a 200 until its document is whole, then judge it.
+    ) -> bytes | None:
+        """Hold a 200 until its document is whole, to be judged: the document, or None when all of it was relayed.
 
         After `hold_seconds` the client must hear something or it gives up: what has come so far (keep-alive
         white space) is relayed, and the rest as it comes. An error can then only be audited.
         """
-        if response.whole_body is not None:
-            if len(response.whole_body) > MAX_JUDGED_BYTES:
-                raise COSError("BadGateway", "The upstream's result is larger than any result is.")
-            await self._relay_whole_result(context, operation, response.whole_body.lstrip(), headers, exchange)
-            return
         stream = response.stream()
         held = bytearray()
         loop = asyncio.get_running_loop()
@@ -136,12 +142,10 @@ class Relay:
                 break
             piece = next_piece.result()
             if piece is None:
-                # Keep-alive white space has done its work; before an XML declaration it breaks the Python SDK.
-                await self._relay_whole_result(context, operation, bytes(held.lstrip()), headers, exchange)
-                return
+                return bytes(held)
             held += piece
             if len(held) > MAX_JUDGED_BYTES:
-                raise COSError("BadGateway", "The upstream's result is larger than any result is.")
+                raise _too_large()
         await exchange.start(200, [field for field in headers if field[0] != b"content-length"])
         await exchange.write(bytes(held))
         try:
@@ -161,27 +165,26 @@ class Relay:
         elif read_whole_root(bytes(held)) != RESULT_ROOTS[operation.name]:
             raise UpstreamBroken("the result that followed the keep-alive is not a result", sent=True)
         await exchange.finish()
+        return None
 
-    async def _relay_whole_result(
-        self,
-        context: Context,
-        operation: Operation,
-        body: bytes,
-        headers: list[tuple[bytes, bytes]],
-        exchange: Exchange,
-    ) -> None:
-        root = read_root_tag(body)
-        error = parse_error(body) if root == "Error" else None
-        if error is not None:
-            _raise_if_ours(error, context)
-            spec = ERRORS.get(error.code)
-            context.error_code = error.code
-            status = spec.status if spec is not None else 500
-            await exchange.answer(status, _with_length(headers, len(body)), body)
-            return
-        if read_whole_root(body) != RESULT_ROOTS[operation.name]:
-            raise COSError("BadGateway", f"The upstream's 200 holds no {RESULT_ROOTS[operation.name]}.")
-        await exchange.answer(200, _with_length(headers, len(body)), body)
+
+def _judged(result: bytes, operation: Operation, context: Context) -> int:
+    """The status of a document that came with a 200: of an error it is the one that the error should have come with.
+
+    Raises COSError for what is neither.
+    """
+    root = RESULT_ROOTS[operation.name]
+    if read_plain_root(result) == root:
+        return 200
+    error = parse_error(result)
+    if error is not None:
+        _raise_if_ours(error, context)
+        context.error_code = error.code
+        spec = ERRORS.get(error.code)
+        return spec.status if spec is not None else 500
+    if read_whole_root(result) != root:
+        raise COSError("BadGateway", f"The upstream's 200 holds no {root}.")
+    return 200
 
 
 def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
@@ -200,24 +203,36 @@ def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
     raise COSError("ServiceUnavailable", "The upstream refused the gateway's own credential.")
 
 
+class _Passing(Struct, frozen=True, gc=False):
+    """What the names of an answer's fields say."""
+
+    places: tuple[int, ...]
+    """Of the fields that may pass."""
+    identified: int | None
+    """Where the upstream's request id is."""
+    lacks_id: bool
+    """There is none by the name that every client looks for."""
+
+
 def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id: str) -> list[tuple[bytes, bytes]]:
     """What of the upstream's fields the client may see, with a request id in any case; the upstream's is noted."""
-    known = field_names(tuple(map(_name_of, received)))
-    places, identified = _passing(known)
-    headers = [received[place] for place in places]
-    if identified is not None:
-        context.upstream_request_id = received[identified][1].decode("latin-1")
-    if b"x-cos-request-id" not in known.distinct:
+    passing = _passing(field_names(tuple(map(_name_of, received))))
+    headers = list(map(received.__getitem__, passing.places))
+    if passing.identified is not None:
+        context.upstream_request_id = received[passing.identified][1].decode("latin-1")
+    if passing.lacks_id:
         headers.append((b"x-cos-request-id", request_id.encode("ascii")))
     return headers
 
 
 @lru_cache(maxsize=256)
-def _passing(known: FieldNames) -> tuple[tuple[int, ...], int | None]:
-    """Which fields may pass, and where the upstream's request id is."""
-    places = tuple(place for place, name in enumerate(known.names) if name not in _STAYS)
+def _passing(known: FieldNames) -> _Passing:
     identified = [place for place, name in enumerate(known.names) if name in _REQUEST_IDS]
-    return places, identified[0] if identified else None
+    return _Passing(
+        places=tuple(place for place, name in enumerate(known.names) if name not in _STAYS),
+        identified=identified[0] if identified else None,
+        lacks_id=b"x-cos-request-id" not in known.distinct,
+    )
 
 
 def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
@@ -236,3 +251,7 @@ async def _read_at_most(stream: AsyncIterator[bytes], max_bytes: int) -> bytes |
         if len(body) > max_bytes:
             return None
     return bytes(body)
+
+
+def _too_large() -> COSError:
+    return COSError("BadGateway", "The upstream's result is larger than any result is.")
