@@ -8,7 +8,7 @@ that a query can never name a second operation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -42,10 +42,10 @@ class Operation:
     body: Body
     copies: bool
     replayable: bool
+    action: str = field(init=False)
 
-    @property
-    def action(self) -> str:
-        return f"cos:{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "action", f"cos:{self.name}")
 
 
 SIGNATURE_PARAMETERS = frozenset(

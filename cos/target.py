@@ -27,7 +27,7 @@ MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
 _name_of, _name_and_value = itemgetter(0), itemgetter(0, 2)
-_EQUALS_SIGNS, _TEXT_EQUALS_SIGNS = repeat(b"="), repeat("=")
+_EQUALS_SIGNS = repeat("=")
 _OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marker"})
 """Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -75,6 +75,8 @@ class Target(Struct, frozen=True, gc=False):
 
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
+        if name not in self.query_names:
+            return []
         return [parameter.value for parameter in self.query if parameter.name == name]
 
     def value(self, name: str) -> str | None:
@@ -99,17 +101,16 @@ def parse_query(raw: bytes) -> tuple[Parameter, ...]:
     """Split at `&`, decode once with `+` as space. Raises COSError(InvalidURI)."""
     if not raw:
         return ()
-    pieces = list(filter(None, raw.split(b"&")))
+    # What is not ASCII goes the long way, and only there is it told whether it is UTF-8.
+    text = raw.decode("latin-1")
+    pieces = list(filter(None, text.split("&")))
     if len(pieces) > MAX_PARAMETERS:
         raise COSError("InvalidURI", f"Expected at most {MAX_PARAMETERS} query parameters, got {len(pieces)}.")
-    pairs: Iterable[tuple[str, str]]
+    pairs: Iterable[tuple[str, str]] = map(_name_and_value, map(str.partition, pieces, _EQUALS_SIGNS))
     encoded = raw.translate(None, _NOT_ENCODED)
     if encoded:
-        split = map(bytes.partition, pieces, _EQUALS_SIGNS)
-        pairs = [(_decode_query_text(raw_name), _decode_query_text(raw_value)) for raw_name, _, raw_value in split]
-    else:
-        pairs = map(_name_and_value, map(str.partition, map(bytes.decode, pieces), _TEXT_EQUALS_SIGNS))
-    if raw.startswith(b"=") or b"&=" in raw:
+        pairs = [(_decode_query_text(name), _decode_query_text(value)) for name, value in pairs]
+    if text.startswith("=") or "&=" in text:
         raise COSError("InvalidURI", "Expected every query parameter to have a name.")
     # A `response-*` parameter becomes a header of the response: it must not be able to start another one.
     if (
@@ -179,9 +180,12 @@ def _parse_absolute(raw: bytes) -> Target:
     return Target(raw, _decode_path(raw_path), parse_query(raw_query), scheme, authority)
 
 
-def _decode_query_text(raw: bytes) -> str:
+def _decode_query_text(encoded: str) -> str:
+    """A piece of a query whose characters stand for its bytes."""
+    if encoded.isascii() and encoded.isalnum():
+        return encoded
     try:
-        text = percent_decode(raw.replace(b"+", b" ")).decode("utf-8")
+        text = percent_decode(encoded.replace("+", " ").encode("latin-1")).decode("utf-8")
     except UnicodeDecodeError:
         raise COSError("InvalidURI", "Expected query parameters in UTF-8.") from None
     if "\x00" in text:

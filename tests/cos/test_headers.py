@@ -16,6 +16,17 @@ def test_names_are_lower_case_and_values_lose_surrounding_white_space() -> None:
     assert HEADERS.fields[1] == (b"x-cos-meta-r", b"two")
 
 
+def test_the_same_names_are_one_object_in_whatever_case_they_came() -> None:
+    first, second = Headers([(b"Host", b"a"), (b"X-Id", b"")]), Headers([(b"host", b"b"), (b"x-id", b"c")])
+    assert first.known is second.known
+    assert first.known is not Headers([(b"x-id", b""), (b"host", b"a")]).known
+
+
+def test_any_iterable_of_fields_is_read_once() -> None:
+    assert Headers(iter([(b"A", b"1"), (b"b", b" 2\t")])).fields == ((b"a", b"1"), (b"b", b"2"))
+    assert Headers([]).fields == ()
+
+
 def test_repeats_are_kept_in_order() -> None:
     assert HEADERS.get_all(b"x-cos-meta-r") == [b"two", b"one"]
     assert list(HEADERS.names()) == [b"host", b"x-cos-meta-r", b"x-empty"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from cos.errors import COSError
 from cos.target import (
@@ -49,6 +50,8 @@ def test_path_is_decoded_once_and_never_normalised(raw: bytes, path: bytes) -> N
         pytest.param(b"a=1;b=2", [("a", "1;b=2")], id="semicolon-separates-nothing"),
         pytest.param(b"&a=1&&", [("a", "1")], id="empty-pieces"),
         pytest.param(b"a?b", [("a?b", "")], id="second-question-mark"),
+        pytest.param(b"a=b=c&d", [("a", "b=c"), ("d", "")], id="first-equals-sign"),
+        pytest.param(b"a=1&b=%31&c=x+y", [("a", "1"), ("b", "1"), ("c", "x y")], id="one-encoded-among-plain"),
     ],
 )
 def test_query_is_split_at_ampersands_then_decoded(raw: bytes, query: list[tuple[str, str]]) -> None:
@@ -60,6 +63,13 @@ def test_values_of_a_parameter() -> None:
     target = parse_target(b"/?x=b&x=a&y=")
     assert target.values("x") == ["b", "a"]
     assert (target.value("x"), target.value("y"), target.value("X")) == ("b", "", None)
+
+
+def test_names_are_always_those_of_the_query() -> None:
+    target = parse_target(b"/?x=b&x=a&y=")
+    assert target.query_names == ("x", "x", "y")
+    without = replace(target, query=target.query[2:])
+    assert (without.query_names, without.value("x"), without.value("y"), without.values("x")) == (("y",), None, "", [])
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,22 @@ def test_rendered_path_has_one_spelling(path: bytes, rendered: bytes) -> None:
 def test_rendered_query_has_one_spelling() -> None:
     assert render_query(parse_query(b"acl&p=%e4%b8%ad+a%2f")) == b"acl=&p=%E4%B8%AD%20a%2F"
     assert render_query(()) == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rendered"),
+    [
+        pytest.param("a=b", "c", b"a%3Db=c", id="equals-sign-in-name"),
+        pytest.param("a", "b=c", b"a=b%3Dc", id="equals-sign-in-value"),
+        pytest.param("a", "b&c", b"a=b%26c", id="ampersand-in-value"),
+        pytest.param("a&b", "", b"a%26b=", id="ampersand-in-name"),
+        pytest.param("a", "b&c=d", b"a=b%26c%3Dd", id="a-second-parameter-in-value"),
+    ],
+)
+def test_what_separates_parameters_is_encoded_inside_them(name: str, value: str, rendered: bytes) -> None:
+    assert render_query((Parameter(name, value),)) == rendered
+    assert render_query((Parameter("x", "1"), Parameter(name, value))) == b"x=1&" + rendered
+    assert parse_query(rendered) == (Parameter(name, value),)
 
 
 def test_percent_encoding_is_rfc_3986() -> None:
