@@ -62,7 +62,8 @@ class Forwarder:
         Raises Sealed, CredentialUnavailable, UpstreamError.
         """
         credential = self._credentials.open_for(bucket, source)
-        self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_MAX)
+        if self._retry_budget < RETRY_BUDGET_MAX:
+            self._retry_budget = min(self._retry_budget + RETRY_BUDGET_RATIO, RETRY_BUDGET_MAX)
         attempt = 1
         while True:
             signed = sign(

@@ -21,6 +21,9 @@ from gateway.stores.contents import StoreContents
 from gateway.stores.errors import RecordExists
 from gateway.stores.upstream_credentials import CredentialState, UpstreamCredentialRecord
 
+MAX_CHOICES = 4096
+"""Pairs of buckets whose credential is remembered."""
+
 _Candidate = UpstreamCredential | RefreshedCredential | UpstreamCredentialRecord
 
 
@@ -41,7 +44,10 @@ class StoredUpstreamCredentials:
         self._choice = choice if choice is not None else Choice()
         self._configured: dict[str, UpstreamCredential | RefreshedCredential] = {}
         self.configure(configured)
-        self._candidates: tuple[StoreContents, list[_Candidate]] | None = None
+        self._contents: StoreContents | None = None
+        self._candidates: list[_Candidate] = []
+        # By the identity of the two records, which are kept so that no other can have it.
+        self._chosen: dict[tuple[int, int], tuple[_Candidate, BucketRecord | None, BucketRecord | None]] = {}
         self._opened: OpenedSecrets[UpstreamCredentialRecord, UpstreamCredential] = OpenedSecrets()
         self.opened_for = 0
         watch.after_poll(self._opened.purge)
@@ -52,7 +58,7 @@ class StoredUpstreamCredentials:
             if credential.name in self._configured:
                 raise RecordExists(f"The credential {credential.name!r} is configured twice.")
             self._configured[credential.name] = credential
-        self._candidates = None
+        self._contents = None
 
     def open_for(self, bucket: BucketRecord | None, source: BucketRecord | None = None) -> UpstreamCredential:
         """The credential for a bucket, for a copy into it from `source`, or for the service when None.
@@ -60,14 +66,11 @@ class StoredUpstreamCredentials:
         `gateway.credentials.choice` says which. Raises Sealed without a master key, unless the set-up is wholly
         static; StoreUnavailable; CredentialUnavailable (naming the account, never a secret).
         """
-        self._ensure_usable()
+        if self._vault.sealed:
+            self._ensure_usable()
         candidates = self._present()
-        if bucket is None:
-            chosen = self._choice.for_service(candidates)
-        elif source is None:
-            chosen = self._choice.for_bucket(bucket, candidates)
-        else:
-            chosen = self._choice.for_copy(bucket, source, candidates)
+        remembered = self._chosen.get((id(bucket), id(source)))
+        chosen = self._choose(bucket, source, candidates) if remembered is None else remembered[0]
         credential = self._opened_of(chosen)
         self.opened_for += 1
         return credential
@@ -98,13 +101,29 @@ class StoredUpstreamCredentials:
         if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
             self._vault.ensure_unsealed()
 
+    def _choose(
+        self, bucket: BucketRecord | None, source: BucketRecord | None, candidates: list[_Candidate]
+    ) -> _Candidate:
+        if bucket is None:
+            chosen = self._choice.for_service(candidates)
+        elif source is None:
+            chosen = self._choice.for_bucket(bucket, candidates)
+        else:
+            chosen = self._choice.for_copy(bucket, source, candidates)
+        if len(self._chosen) >= MAX_CHOICES:
+            self._chosen.clear()
+        self._chosen[id(bucket), id(source)] = (chosen, bucket, source)
+        return chosen
+
     def _present(self) -> list[_Candidate]:
+        """What may be chosen now. Whatever was chosen among other candidates is forgotten. Raises StoreUnavailable."""
         contents = self._watch.contents
-        known = self._candidates
-        if known is None or known[0] is not contents:
-            active = (item for item in contents.upstream_credentials if item.state is CredentialState.ACTIVE)
-            known = self._candidates = (contents, [*self._configured.values(), *active])
-        return known[1]
+        if contents is not self._contents:
+            active = [item for item in contents.upstream_credentials if item.state is CredentialState.ACTIVE]
+            self._candidates = [*self._configured.values(), *active]
+            self._chosen.clear()
+            self._contents = contents
+        return self._candidates
 
     def _opened_of(self, chosen: _Candidate) -> UpstreamCredential:
         match chosen:

@@ -25,12 +25,9 @@ class Vault:
         self.opened: Counter[RecordType] = Counter()
         self._current: MasterKey | None = None
         self._by_id: dict[str, MasterKey] = {}
-        self.load(master_keys)
-
-    @property
-    def sealed(self) -> bool:
+        self.sealed = True
         """Whether there is no master key: nothing can be sealed or opened."""
-        return self._current is None
+        self.load(master_keys)
 
     @property
     def master_key_ids(self) -> tuple[str, ...]:
@@ -41,6 +38,7 @@ class Vault:
         """Replace the master keys, the current one first; none seals the vault."""
         by_id = {key.id: key for key in master_keys}
         self._by_id, self._current = by_id, next(iter(by_id.values()), None)
+        self.sealed = self._current is None
 
     def ensure_unsealed(self) -> None:
         """Raises Sealed without a master key."""

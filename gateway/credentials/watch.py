@@ -43,6 +43,8 @@ class StoreWatch:
         self._max_stale_seconds = max_stale_seconds
         self._clock = clock
         self._contents: StoreContents | None = None
+        self.holds_secrets = False
+        """Whether the store held a key or a credential when it was last read, however long ago."""
         self._read_at = 0.0
         self._reading = asyncio.Lock()
         self._after_poll: list[Callable[[], None]] = []
@@ -50,20 +52,15 @@ class StoreWatch:
     @property
     def contents(self) -> StoreContents:
         """The state of the store last read. Raises StoreUnavailable when it was never read or is too old."""
-        if self._contents is None:
+        contents = self._contents
+        if contents is None:
             raise StoreUnavailable("The store was not read yet.")
-        if self.age_seconds > self._max_stale_seconds:
+        if self._clock() - self._read_at > self._max_stale_seconds:
             raise StoreUnavailable(
                 f"The store was last read {self.age_seconds:.0f} seconds ago; "
                 f"keys older than {self._max_stale_seconds:.0f} seconds are not trusted."
             )
-        return self._contents
-
-    @property
-    def holds_secrets(self) -> bool:
-        """Whether the store held a key or a credential when it was last read, however long ago."""
-        contents = self._contents
-        return contents is not None and bool(contents.access_keys or contents.upstream_credentials)
+        return contents
 
     @property
     def age_seconds(self) -> float:
@@ -80,8 +77,9 @@ class StoreWatch:
         async with self._reading:
             # The age counts from before the read: what is written during it may be missed.
             started = self._clock()
-            self._contents = await read_contents(self._database, self._contents)
+            self._contents = contents = await read_contents(self._database, self._contents)
             self._read_at = started
+            self.holds_secrets = bool(contents.access_keys or contents.upstream_credentials)
 
     async def refresh_soon(self) -> None:
         """Read the store now, after a change of our own; when it cannot be read the poll tries again."""

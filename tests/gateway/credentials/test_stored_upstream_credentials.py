@@ -7,7 +7,7 @@ import pytest
 from cos.values import parse_bucket, parse_region
 from gateway.credentials.envelope import RecordType
 from gateway.credentials.master_key import MasterKey, new_master_key
-from gateway.credentials.upstream import StoredUpstreamCredentials
+from gateway.credentials.upstream import MAX_CHOICES, StoredUpstreamCredentials
 from gateway.credentials.upstream_credentials import HeldCredentials
 from gateway.credentials.vault import Vault
 from gateway.credentials.watch import StoreWatch
@@ -123,6 +123,43 @@ async def test_only_the_active_version_is_used_and_a_switch_takes_effect(
     await watch.refresh()
     with pytest.raises(CredentialUnavailable):
         credentials.open_for(bucket())
+
+
+async def test_what_was_chosen_for_a_bucket_holds_until_the_credentials_change(
+    held_credentials: HeldCredentials, watch: StoreWatch, vault: Vault
+) -> None:
+    await store(held_credentials, watch, ("one", "1250000000"))
+    credentials = StoredUpstreamCredentials(watch, vault)
+    record, source = bucket(), bucket("1250000000", credential="one")
+    for _ in range(2):
+        assert credentials.open_for(record).secret_id == "AKID-one"
+        assert credentials.open_for(record, source).secret_id == "AKID-one"
+        assert credentials.open_for(None).secret_id == "AKID-one"
+    await held_credentials.stage("one", secret_id="AKIDnext", secret_key=Secret("next"))
+    await held_credentials.activate("one", 2)
+    await watch.refresh()
+    assert credentials.open_for(record).secret_key.reveal() == "next"
+    assert credentials.open_for(record, source).secret_key.reveal() == "next"
+    credentials.configure([CONFIGURED])
+    for given in ((record, source), (record, None), (source, record)):
+        assert credentials.open_for(*given).secret_id == "AKIDnext"
+    with pytest.raises(CredentialUnavailable):
+        credentials.open_for(None)
+    await held_credentials.remove("one", 2)
+    await watch.refresh()
+    for given in ((record, source), (record, None)):
+        with pytest.raises(CredentialUnavailable):
+            credentials.open_for(*given)
+
+
+async def test_buckets_beyond_those_remembered_are_opened_all_the_same(
+    held_credentials: HeldCredentials, watch: StoreWatch, vault: Vault
+) -> None:
+    await store(held_credentials, watch, ("one", "1250000000"), ("two", "1250000001"))
+    credentials = StoredUpstreamCredentials(watch, vault)
+    for number in range(MAX_CHOICES + 2):
+        account = f"125000000{number % 2}"
+        assert credentials.open_for(bucket(account)).account == account
 
 
 async def test_a_secret_is_opened_when_used_and_then_remembered(
