@@ -14,16 +14,17 @@ import asyncio
 import base64
 import os
 import re
+import sqlite3
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import insert
 
 from benchmarks import copies, report
 from benchmarks.load import BenchmarkFailed, Wrk
@@ -34,13 +35,17 @@ from gateway.credentials.master_key import parse_master_keys
 from gateway.credentials.vault import Vault
 from gateway.secret import Secret
 from gateway.stores.database import Database
-from gateway.stores.schema import access_keys
 
 CONNECTIONS = 32
 READY_SECONDS = 600
 STATEMENTS_PER_DOCUMENT = 10_000
 BUCKETS_PER_PAGE = 1000
 REGION = "ap-guangzhou"
+_INSERT_KEY = """
+    INSERT INTO access_keys
+        (id, version, secret_sealed, principal, label, labels, networks, state, created_at, expires_at)
+    VALUES (:id, :version, :secret_sealed, :principal, :label, :labels, :networks, :state, :created_at, :expires_at)
+"""
 OWN_BUCKETS = ("media-1250000000", "raw-1250000000")
 
 
@@ -95,13 +100,17 @@ async def _keys(path: Path, count: int, master_key: str) -> None:
     rows = [
         {
             "id": f"GWAKOTHER{number:08d}", "version": 1, "secret_sealed": sealed, "created_at": 1_785_000_000,
-            "principal": f"team:other{number}", "label": "", "labels": {}, "networks": [], "state": "active",
+            "principal": f"team:other{number}", "label": "", "labels": "{}", "networks": "[]", "state": "active",
             "expires_at": None,
         }
         for number in range(count)
     ]  # fmt: skip
-    async with await Database.open(path) as database, database.write() as connection:
-        await connection.execute(insert(access_keys), rows)
+    async with await Database.open(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(_INSERT_KEY, rows)
+        connection.execute("UPDATE revisions SET revision = revision + 1")
+        connection.commit()
 
 
 def _start(folder: Path, size: int) -> tuple[list[Subject], float]:

@@ -7,14 +7,15 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, select
-from sqlalchemy.exc import SQLAlchemyError
+import aiosqlite
 
 from gateway.configuration.store import StoreSettings
 from gateway.ports import StoreUnavailable
 from gateway.store_services import postgresql_place
-from gateway.stores.postgresql import PostgresqlPlace, postgresql_engines
-from gateway.stores.schema import access_keys, schema_is_current, upstream_credentials
+from gateway.stores.connection import Connection
+from gateway.stores.postgresql import PostgresqlBackend, PostgresqlPlace
+from gateway.stores.schema import schema_is_current
+from gateway.stores.sqlite import SqliteConnection
 from gateway.stores.upstream_credentials import CredentialState
 
 
@@ -41,47 +42,49 @@ async def look_into(settings: StoreSettings) -> StoreLook | None:
             return await _look_into_database(postgresql_place(settings.postgresql))
         except StoreUnavailable as error:
             raise StoreUnreadable(str(error)) from error
-    return _look_into_file(settings.path) if settings.path.exists() else None
+    address = _file_address(settings.path)
+    return await _look_into_file(settings.path, address) if address is not None else None
 
 
-def _look(connection: Connection) -> StoreLook:
-    if not schema_is_current(connection):
+async def _look(connection: Connection) -> StoreLook:
+    if not await schema_is_current(connection):
         return StoreLook(current=False)
-    table = upstream_credentials
-    active = select(table.c.name, table.c.account).where(table.c.state == CredentialState.ACTIVE.value)
+    active = "SELECT name, account FROM upstream_credentials WHERE state = :state"
+    used = await connection.fetch(active, state=CredentialState.ACTIVE.value)
+    keys = await connection.fetch("SELECT secret_sealed FROM access_keys")
+    credentials = await connection.fetch("SELECT secret_sealed FROM upstream_credentials")
     return StoreLook(
         current=True,
-        credentials=tuple((row.name, row.account) for row in connection.execute(active)),
-        sealed=tuple(
-            row.secret_sealed
-            for holding in (access_keys, table)
-            for row in connection.execute(select(holding.c.secret_sealed))
-        ),
+        credentials=tuple((row["name"], row["account"]) for row in used),
+        sealed=tuple(row["secret_sealed"] for row in (*keys, *credentials)),
     )
 
 
-def _look_into_file(path: Path) -> StoreLook:
+def _file_address(path: Path) -> str | None:
+    """How the file is opened for reading only; None when it is not there."""
+    if not path.exists():
+        return None
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise StoreUnreadable(f"found {path} with mode {mode:04o}, expected 0600")
-    engine = create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    )
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
+async def _look_into_file(path: Path, address: str) -> StoreLook:
     try:
-        with engine.connect() as connection:
-            return _look(connection)
-    except SQLAlchemyError as error:
-        raise StoreUnreadable(f"found {path} unreadable ({getattr(error, 'orig', error)}), expected a store") from error
-    finally:
-        engine.dispose()
+        async with aiosqlite.connect(address, uri=True) as driver:
+            driver.row_factory = sqlite3.Row
+            return await _look(SqliteConnection(driver))
+    except sqlite3.Error as error:
+        raise StoreUnreadable(f"found {path} unreadable ({error}), expected a store") from error
 
 
 async def _look_into_database(place: PostgresqlPlace) -> StoreLook:
-    engines = postgresql_engines(place)
+    backend = PostgresqlBackend(place)
     try:
-        async with engines.readers.connect() as connection:
-            return await connection.run_sync(_look)
-    except engines.errors as error:
-        raise StoreUnreadable(f"found {place} unreadable ({engines.cause(error)}), expected a store") from error
+        async with backend.transaction(writes=False) as connection:
+            return await _look(connection)
+    except backend.errors as error:
+        raise StoreUnreadable(f"found {place} unreadable ({backend.cause(error)}), expected a store") from error
     finally:
-        await engines.readers.dispose()
+        await backend.aclose()

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select
-from sqlalchemy.exc import IntegrityError
-
+from gateway.stores.connection import ConstraintViolated, Row
 from gateway.stores.database import Store
 from gateway.stores.errors import RecordExists, RecordNotFound
-from gateway.stores.schema import admin_tokens as table
+
+_INSERT = """
+    INSERT INTO admin_tokens (id, name, role, token_hash, created_at, expires_at)
+    VALUES (:id, :name, :role, :token_hash, :created_at, :expires_at)
+"""
 
 
 class Role(StrEnum):
@@ -45,28 +47,28 @@ class AdminTokenTable:
         """Add a token. Raises RecordExists when its name or id is taken."""
         async with self._database.write() as connection:
             try:
-                await connection.execute(insert(table).values(_row(record)))
-            except IntegrityError:
+                await connection.execute(_INSERT, **_row(record))
+            except ConstraintViolated:
                 raise RecordExists(f"There is an admin token named {record.name!r} already.") from None
 
     async def get(self, token_id: str) -> AdminTokenRecord:
         """One token. Raises RecordNotFound."""
         async with self._database.read() as connection:
-            row = (await connection.execute(select(table).where(table.c.id == token_id))).mappings().one_or_none()
-        if row is None:
-            raise _not_found(token_id)
-        return _record(row)
+            rows = await connection.fetch("SELECT * FROM admin_tokens WHERE id = :id", id=token_id)
+            if not rows:
+                raise _not_found(token_id)
+            return _record(rows[0])
 
     async def list(self) -> list[AdminTokenRecord]:
         """Every token, the oldest first."""
         async with self._database.read() as connection:
-            result = await connection.execute(select(table).order_by(table.c.created_at, table.c.id))
-            return [_record(row) for row in result.mappings()]
+            rows = await connection.fetch("SELECT * FROM admin_tokens ORDER BY created_at, id")
+            return [_record(row) for row in rows]
 
     async def delete(self, token_id: str) -> None:
         """Remove a token for good. Raises RecordNotFound."""
         async with self._database.write() as connection:
-            if (await connection.execute(delete(table).where(table.c.id == token_id))).rowcount == 0:
+            if await connection.execute("DELETE FROM admin_tokens WHERE id = :id", id=token_id) == 0:
                 raise _not_found(token_id)
 
 
@@ -81,7 +83,7 @@ def _row(record: AdminTokenRecord) -> dict[str, Any]:
     }
 
 
-def _record(row: RowMapping) -> AdminTokenRecord:
+def _record(row: Row) -> AdminTokenRecord:
     return AdminTokenRecord(
         id=row["id"],
         name=row["name"],

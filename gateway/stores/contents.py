@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from gateway.stores.access_keys import AccessKeyRecord, select_access_keys
 from gateway.stores.database import Database
 from gateway.stores.revoked_sessions import select_revoked_sessions
-from gateway.stores.schema import revisions
 from gateway.stores.upstream_credentials import UpstreamCredentialRecord, select_upstream_credentials
 
 
@@ -27,7 +24,10 @@ class StoreContents:
 async def read_contents(database: Database, known: StoreContents | None = None) -> StoreContents:
     """The present state of the store; `known` itself when nothing changed since it. Raises StoreUnavailable."""
     async with database.read() as connection:
-        revision = (await connection.execute(select(revisions.c.revision))).scalar_one()
+        rows = await connection.fetch("SELECT revision FROM revisions")
+        if not rows:
+            raise ValueError("the change counter is missing")
+        revision = rows[0]["revision"]
         # Unequal, not greater: a restored backup may count from further back.
         if known is not None and revision == known.revision:
             return known

@@ -12,24 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
 from gateway.ports import StoreUnavailable
-from gateway.stores.engines import Engines
-from gateway.stores.postgresql import PostgresqlPlace, postgresql_engines
-from gateway.stores.schema import migrate, revisions, schema_is_current
-from gateway.stores.sqlite import BUSY_TIMEOUT_SECONDS, sqlite_engines
+from gateway.stores.connection import Backend, Connection, ConstraintViolated
+from gateway.stores.postgresql import PostgresqlBackend, PostgresqlPlace
+from gateway.stores.schema import bring_up
+from gateway.stores.sqlite import BUSY_TIMEOUT_SECONDS, SqliteBackend
 
 
 class Store(Protocol):
     """What the tables need: an open store, or one transaction of it."""
 
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[Connection]:
         """A connection that sees one state of the store. Raises StoreUnavailable."""
         ...
 
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def write(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose changes are kept when the block ends. Raises StoreUnavailable."""
         ...
 
@@ -37,16 +34,16 @@ class Store(Protocol):
 class Transaction:
     """A write transaction as a store: what is read and written through it happens together or not at all."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """The transaction's connection; it sees what was written before."""
         yield self._connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """The transaction's connection; what is written is committed with the transaction."""
         yield self._connection
 
@@ -58,8 +55,8 @@ class Database:
     change counter, so that no write can be missed by a running gateway.
     """
 
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Self:
@@ -67,7 +64,7 @@ class Database:
 
         Raises StoreUnavailable: no access, not a database, readable by others, or written by a newer release.
         """
-        database = cls(sqlite_engines(path, busy_timeout_seconds))
+        database = cls(SqliteBackend(path, busy_timeout_seconds))
         await database.bring_up()
         return database
 
@@ -77,7 +74,7 @@ class Database:
 
         Raises StoreUnavailable: not reached, not let in, or written by a newer release.
         """
-        database = cls(postgresql_engines(place))
+        database = cls(PostgresqlBackend(place))
         await database.bring_up()
         return database
 
@@ -87,12 +84,8 @@ class Database:
         Raises StoreUnavailable.
         """
         try:
-            async with self.read() as connection:
-                current = await connection.run_sync(schema_is_current)
-            if not current:
-                # Whoever comes second waits for the lock, then finds nothing to do.
-                async with self._begin(self._engines.writers) as connection:
-                    await connection.run_sync(migrate)
+            with _store_errors(self._backend):
+                await bring_up(self._backend)
         except BaseException:
             await self.aclose()
             raise
@@ -100,30 +93,30 @@ class Database:
     @property
     def place(self) -> str:
         """Names the store, for people."""
-        return self._engines.place
+        return self._backend.place
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """A connection that sees one state of the store. Raises StoreUnavailable."""
-        async with self._begin(self._engines.readers) as connection:
+        async with self._begin(writes=False) as connection:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """A connection whose changes are committed, durably, when the block ends; an exception undoes them.
 
         Raises StoreUnavailable, also when the write lock is not free in time.
         """
-        async with self._begin(self._engines.writers) as connection:
-            await connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
+        async with self._begin(writes=True) as connection:
+            await connection.execute("UPDATE revisions SET revision = revision + 1")
             yield connection
 
     @asynccontextmanager
-    async def measure(self) -> AsyncIterator[AsyncConnection]:
+    async def measure(self) -> AsyncIterator[Connection]:
         """As `write`, for what is only measured: no running gateway reads its store anew because of it."""
-        async with self._begin(self._engines.writers) as connection:
+        async with self._begin(writes=True) as connection:
             # Writers queue here as they do to raise the counter; SQLite has made them queue before.
-            await connection.execute(select(revisions.c.revision).with_for_update())
+            await connection.execute("UPDATE revisions SET revision = revision")
             yield connection
 
     @asynccontextmanager
@@ -137,7 +130,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._engines.readers.dispose()
+        await self._backend.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,18 +141,20 @@ class Database:
         await self.aclose()
 
     @asynccontextmanager
-    async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        with _store_errors(self._engines):
-            async with engine.begin() as connection:
+    async def _begin(self, *, writes: bool) -> AsyncIterator[Connection]:
+        with _store_errors(self._backend):
+            async with self._backend.transaction(writes=writes) as connection:
                 yield connection
 
 
 @contextmanager
-def _store_errors(engines: Engines) -> Iterator[None]:
+def _store_errors(backend: Backend) -> Iterator[None]:
     try:
         yield
-    except engines.errors as error:
-        raise StoreUnavailable(f"The store at {engines.place} cannot be used: {engines.cause(error)}.") from error
+    except ConstraintViolated as error:
+        raise StoreUnavailable(f"The store at {backend.place} cannot be used: {error}.") from error
+    except backend.errors as error:
+        raise StoreUnavailable(f"The store at {backend.place} cannot be used: {backend.cause(error)}.") from error
     except (ValueError, TypeError) as error:
         # What was written by hand: a state nobody knows, a text where a number belongs.
-        raise StoreUnavailable(f"The store at {engines.place} holds a record that cannot be read: {error}.") from error
+        raise StoreUnavailable(f"The store at {backend.place} holds a record that cannot be read: {error}.") from error

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select
-
 from gateway.stores.database import Store
-from gateway.stores.schema import idempotency_keys as table
+
+_INSERT = """
+    INSERT INTO idempotency_keys (key_hash, fingerprint, target, created_at)
+    VALUES (:key_hash, :fingerprint, :target, :created_at)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +36,29 @@ class IdempotencyTable:
     async def find(self, key_hash: bytes) -> IdempotencyRecord | None:
         """What was recorded under a key; None when nothing was."""
         async with self._database.read() as connection:
-            row = (await connection.execute(select(table).where(table.c.key_hash == key_hash))).mappings().one_or_none()
-        if row is None:
-            return None
-        return IdempotencyRecord(
-            key_hash=row["key_hash"],
-            fingerprint=row["fingerprint"],
-            target=row["target"],
-            created_at=datetime.fromtimestamp(row["created_at"], UTC),
-        )
+            statement = "SELECT * FROM idempotency_keys WHERE key_hash = :key_hash"
+            for row in await connection.fetch(statement, key_hash=key_hash):
+                return IdempotencyRecord(
+                    key_hash=row["key_hash"],
+                    fingerprint=row["fingerprint"],
+                    target=row["target"],
+                    created_at=datetime.fromtimestamp(row["created_at"], UTC),
+                )
+        return None
 
     async def insert(self, record: IdempotencyRecord) -> None:
         """Record a key that was not used before."""
         async with self._database.write() as connection:
             await connection.execute(
-                insert(table).values(
-                    key_hash=record.key_hash,
-                    fingerprint=record.fingerprint,
-                    target=record.target,
-                    created_at=int(record.created_at.timestamp()),
-                )
+                _INSERT,
+                key_hash=record.key_hash,
+                fingerprint=record.fingerprint,
+                target=record.target,
+                created_at=int(record.created_at.timestamp()),
             )
 
     async def forget_before(self, moment: datetime) -> None:
         """Remove what was recorded before a moment."""
         async with self._database.write() as connection:
-            await connection.execute(delete(table).where(table.c.created_at < int(moment.timestamp())))
+            statement = "DELETE FROM idempotency_keys WHERE created_at < :moment"
+            await connection.execute(statement, moment=int(moment.timestamp()))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import insert, select, update
-
 from gateway.stores.database import Database, Store
-from gateway.stores.schema import key_uses as table
+
+_MOVE = "UPDATE key_uses SET used_at = :used_at WHERE id = :id AND used_at < :used_at"
+_INSERT = "INSERT INTO key_uses (id, used_at) VALUES (:id, :used_at)"
 
 
 class KeyUseTable:
@@ -21,16 +21,14 @@ class KeyUseTable:
         """Write last uses (Unix seconds) in one transaction; none is moved back."""
         async with self._database.measure() as connection:
             for key_id, used_at in uses.items():
-                later = update(table).where((table.c.id == key_id) & (table.c.used_at < used_at))
-                if (await connection.execute(later.values(used_at=used_at))).rowcount:
+                if await connection.execute(_MOVE, id=key_id, used_at=used_at):
                     continue
-                known = (await connection.execute(select(table.c.id).where(table.c.id == key_id))).one_or_none()
-                if known is None:
-                    await connection.execute(insert(table).values(id=key_id, used_at=used_at))
+                if not await connection.fetch("SELECT id FROM key_uses WHERE id = :id", id=key_id):
+                    await connection.execute(_INSERT, id=key_id, used_at=used_at)
 
 
 async def read_key_uses(store: Store) -> dict[str, datetime]:
     """When each key was last used, by id; a key that never was is missing. Raises StoreUnavailable."""
     async with store.read() as connection:
-        rows = (await connection.execute(select(table.c.id, table.c.used_at))).all()
-    return {row.id: datetime.fromtimestamp(row.used_at, UTC) for row in rows}
+        rows = await connection.fetch("SELECT id, used_at FROM key_uses")
+        return {row["id"]: datetime.fromtimestamp(row["used_at"], UTC) for row in rows}

@@ -9,18 +9,20 @@ The connection is encrypted and the server's certificate verified, except on a l
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from pathlib import Path
-
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from typing import Any, cast
 
 from gateway.ports import StoreUnavailable
 from gateway.secret import Secret
-from gateway.stores.engines import Engines
+from gateway.stores.connection import Connection, ConstraintViolated, Row
+from gateway.stores.pool import Pool
 
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
@@ -30,6 +32,11 @@ LOCK_SECONDS = 5.0
 IDLE_SECONDS = 30.0
 """After this long without a statement the server ends a transaction: whoever held it is gone."""
 POOL_SIZE = 4
+MIGRATION_LOCK = 0x434F5347
+"""Known to every gateway: "COSG"."""
+
+_TABLE = "SELECT 1 FROM pg_class WHERE relname = :name AND relkind = 'r' AND pg_table_is_visible(oid)"
+_NAME = re.compile(r":([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +54,127 @@ class PostgresqlPlace:
         return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-def postgresql_engines(place: PostgresqlPlace) -> Engines:
-    """The way to a database. Raises StoreUnavailable for a `ca_file` that cannot be read."""
-    import asyncpg  # type: ignore[import-untyped]  # it has no marker for its types
+class PostgresqlConnection:
+    """One transaction of a database, as `gateway.stores.connection.Connection` describes it."""
 
-    engine = create_async_engine(
-        URL.create(
-            "postgresql+asyncpg",
-            username=place.user,
-            password=place.password.reveal() if place.password is not None else None,
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    async def fetch(self, statement: str, **values: object) -> list[Row]:
+        text, names = numbered(statement)
+        with _violations():
+            return cast("list[Row]", await self._driver.fetch(text, *[values[name] for name in names]))
+
+    async def execute(self, statement: str, **values: object) -> int:
+        text, names = numbered(statement)
+        with _violations():
+            # "UPDATE 3", "INSERT 0 1", "CREATE TABLE"
+            status = await self._driver.execute(text, *[values[name] for name in names])
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def has_table(self, name: str) -> bool:
+        # Not to_regclass: it may not see yet what another transaction made since this one began.
+        return bool(await self.fetch(_TABLE, name=name))
+
+    async def portions(self, statement: str, rows: int) -> AsyncGenerator[list[Row], None]:
+        cursor = await self._driver.cursor(statement)
+        while portion := await cursor.fetch(rows):
+            yield portion
+
+
+class PostgresqlBackend:
+    """The way to a database. Raises StoreUnavailable for a `ca_file` that cannot be read."""
+
+    types: Mapping[str, str] = {"binary": "BYTEA", "serial": "SERIAL"}
+
+    def __init__(self, place: PostgresqlPlace) -> None:
+        import asyncpg  # type: ignore[import-untyped]  # it has no marker for its types
+
+        self.place = str(place)
+        self.errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+        self._connect = partial(
+            asyncpg.connect,
             host=place.host,
             port=place.port,
+            user=place.user,
+            password=place.password.reveal() if place.password is not None else None,
             database=place.database,
-        ),
-        connect_args={
-            "ssl": _tls(place),
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": COMMAND_SECONDS,
-            "server_settings": {
+            ssl=_tls(place),
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={
                 "application_name": "cos-gateway",
                 "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}",
                 "statement_timeout": f"{COMMAND_SECONDS * 1000:.0f}",
                 "idle_in_transaction_session_timeout": f"{IDLE_SECONDS * 1000:.0f}",
             },
-        },
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=LOCK_SECONDS,
+        )
+        self._pool = Pool[Any](
+            POOL_SIZE, LOCK_SECONDS, make=self._connect, usable=self._answers, end=_ended, close=_close, drop=_drop
+        )
+
+    @asynccontextmanager
+    async def transaction(self, *, writes: bool) -> AsyncIterator[Connection]:
+        isolation = "read_committed" if writes else "repeatable_read"
+        async with (
+            self._pool.taken() as driver,
+            driver.transaction(isolation=isolation, readonly=not writes),
+        ):
+            yield PostgresqlConnection(driver)
+
+    async def lock_schema(self, connection: Connection) -> None:
+        await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+    async def migrate(self) -> None:
+        from gateway.stores.migration import migrate_database
+
+        await migrate_database(self._connect, MIGRATION_LOCK)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    def cause(self, error: Exception) -> str:
+        """The kind of error alone: the server's words may quote what a record holds."""
+        return type(error).__name__
+
+    async def _answers(self, driver: Any) -> bool:
         # A server that was restarted meanwhile costs a new connection, not a failed command.
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
-    return Engines(
-        str(place),
-        engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
-        engine.execution_options(isolation_level="READ COMMITTED"),
-        _cause,
-        (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
-    )
+        try:
+            await driver.execute("SELECT 1")
+        except self.errors:
+            return False
+        return True
+
+
+@lru_cache(maxsize=256)
+def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
+    """`id = :id` as PostgreSQL has it, `id = $1`, and the names in the order of their numbers."""
+    names = tuple(dict.fromkeys(_NAME.findall(statement)))
+    return _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", statement), names
+
+
+async def _ended(driver: Any) -> bool:
+    # The transaction's own block has rolled back; where that failed the connection is of no more use.
+    return not driver.is_closed() and not driver.is_in_transaction()
+
+
+async def _close(driver: Any) -> None:
+    await driver.close(timeout=CONNECT_SECONDS)
+
+
+async def _drop(driver: Any) -> None:
+    driver.terminate()
+
+
+@contextmanager
+def _violations() -> Iterator[None]:
+    from asyncpg import IntegrityConstraintViolationError
+
+    try:
+        yield
+    except IntegrityConstraintViolationError as error:
+        raise ConstraintViolated(type(error).__name__) from error
 
 
 def _tls(place: PostgresqlPlace) -> ssl.SSLContext | bool:
@@ -101,12 +191,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _cause(error: Exception) -> str:
-    """The kind of error alone: the server's words may quote what a record holds."""
-    told: BaseException = error
-    original = getattr(error, "orig", None)
-    if isinstance(original, BaseException):
-        told = original.__cause__ or original
-    return type(told).__name__

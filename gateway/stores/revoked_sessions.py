@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from gateway.stores.connection import Connection
 from gateway.stores.database import Store
-from gateway.stores.schema import revoked_sessions as table
+
+_INSERT = "INSERT INTO revoked_sessions (id, revoked_at, forget_at) VALUES (:id, :revoked_at, :forget_at)"
 
 
 class RevokedSessionTable:
@@ -24,15 +23,14 @@ class RevokedSessionTable:
         """
         moment = int(now.timestamp())
         async with self._database.write() as connection:
-            await connection.execute(delete(table).where(table.c.forget_at < moment))
-            known = (await connection.execute(select(table.c.id).where(table.c.id == session_id))).one_or_none()
-            if known is not None:
+            await connection.execute("DELETE FROM revoked_sessions WHERE forget_at < :moment", moment=moment)
+            if await connection.fetch("SELECT id FROM revoked_sessions WHERE id = :id", id=session_id):
                 return False
             forget_at = moment + int(keep.total_seconds())
-            await connection.execute(insert(table).values(id=session_id, revoked_at=moment, forget_at=forget_at))
+            await connection.execute(_INSERT, id=session_id, revoked_at=moment, forget_at=forget_at)
         return True
 
 
-async def select_revoked_sessions(connection: AsyncConnection) -> frozenset[str]:
+async def select_revoked_sessions(connection: Connection) -> frozenset[str]:
     """The ids of every ended session as that connection sees them."""
-    return frozenset((await connection.execute(select(table.c.id))).scalars())
+    return frozenset([row["id"] for row in await connection.fetch("SELECT id FROM revoked_sessions")])

@@ -2,155 +2,92 @@
 
 `revisions` holds one row, a counter that every write transaction raises: a running gateway compares it to know
 whether anything changed. Times are Unix seconds, UTC. Secrets are sealed (`gateway.credentials.envelope`) before
-they reach this layer. The tables here and the migrations are compared by a test.
+they reach this layer. What is made here and what the migrations make of an older store is compared by a test.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    inspect,
-    select,
-    text,
-)
-
-from gateway.ports import StoreUnavailable
+from gateway.stores.connection import Backend, Connection
 
 SCHEMA_REVISION = "0004"
 """The newest migration; a test compares it with the migrations themselves."""
 
-_MIGRATION_LOCK = 0x434F5347
-"""Known to every gateway: "COSG"."""
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-metadata = MetaData()
-
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="ck_revisions_single_row"), primary_key=True),
-    Column("revision", BigInteger, nullable=False),
-)
-
-access_keys = Table(
-    "access_keys",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("secret_sealed", LargeBinary, nullable=False),
-    Column("principal", String(128), nullable=False),
-    Column("label", String(128), nullable=False),
-    Column("labels", JSON, nullable=False),
-    Column("networks", JSON, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=True),
-    Index("ix_access_keys_principal", "principal"),
-)
-
-upstream_credentials = Table(
-    "upstream_credentials",
-    metadata,
-    Column("name", String(128), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("account", String(128), nullable=False),
-    Column("secret_id", String(256), nullable=False),
-    Column("secret_sealed", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("remove_at", BigInteger, nullable=True),
+_TABLES = (
+    """CREATE TABLE alembic_version (
+        version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+    )""",
+    """CREATE TABLE revisions (
+        id {serial} NOT NULL, revision BIGINT NOT NULL,
+        PRIMARY KEY (id), CONSTRAINT ck_revisions_single_row CHECK (id = 1)
+    )""",
+    """CREATE TABLE access_keys (
+        id VARCHAR(128) NOT NULL, version INTEGER NOT NULL, secret_sealed {binary} NOT NULL,
+        principal VARCHAR(128) NOT NULL, label VARCHAR(128) NOT NULL, labels JSON NOT NULL, networks JSON NOT NULL,
+        state VARCHAR(16) NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT,
+        PRIMARY KEY (id)
+    )""",
+    "CREATE INDEX ix_access_keys_principal ON access_keys (principal)",
+    """CREATE TABLE upstream_credentials (
+        name VARCHAR(128) NOT NULL, version INTEGER NOT NULL, account VARCHAR(128) NOT NULL,
+        secret_id VARCHAR(256) NOT NULL, secret_sealed {binary} NOT NULL, state VARCHAR(16) NOT NULL,
+        created_at BIGINT NOT NULL, remove_at BIGINT,
+        PRIMARY KEY (name, version)
+    )""",
     # The database itself keeps two versions from being active at once.
-    Index(
-        "ux_upstream_credentials_active",
-        "name",
-        unique=True,
-        sqlite_where=text("state = 'active'"),
-        postgresql_where=text("state = 'active'"),
-    ),
+    "CREATE UNIQUE INDEX ux_upstream_credentials_active ON upstream_credentials (name) WHERE state = 'active'",
+    """CREATE TABLE admin_tokens (
+        id VARCHAR(32) NOT NULL, name VARCHAR(64) NOT NULL, role VARCHAR(16) NOT NULL,
+        token_hash {binary} NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT,
+        PRIMARY KEY (id)
+    )""",
+    "CREATE UNIQUE INDEX ux_admin_tokens_name ON admin_tokens (name)",
+    """CREATE TABLE idempotency_keys (
+        key_hash {binary} NOT NULL, fingerprint {binary} NOT NULL, target VARCHAR(128) NOT NULL,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (key_hash)
+    )""",
+    "CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at)",
+    """CREATE TABLE revoked_sessions (
+        id VARCHAR(64) NOT NULL, revoked_at BIGINT NOT NULL, forget_at BIGINT NOT NULL,
+        PRIMARY KEY (id)
+    )""",
+    """CREATE TABLE key_uses (
+        id VARCHAR(128) NOT NULL, used_at BIGINT NOT NULL,
+        PRIMARY KEY (id)
+    )""",
+    "INSERT INTO revisions (id, revision) VALUES (1, 1)",
 )
 
-admin_tokens = Table(
-    "admin_tokens",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("name", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("token_hash", LargeBinary, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=True),
-    Index("ux_admin_tokens_name", "name", unique=True),
-)
 
-idempotency_keys = Table(
-    "idempotency_keys",
-    metadata,
-    Column("key_hash", LargeBinary, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("target", String(128), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Index("ix_idempotency_keys_created_at", "created_at"),
-)
-
-revoked_sessions = Table(
-    "revoked_sessions",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("revoked_at", BigInteger, nullable=False),
-    Column("forget_at", BigInteger, nullable=False),
-)
-
-key_uses = Table(
-    "key_uses",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("used_at", BigInteger, nullable=False),
-)
-
-_alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
-
-
-def schema_is_current(connection: Connection) -> bool:
+async def schema_is_current(connection: Connection) -> bool:
     """Whether the database is at SCHEMA_REVISION."""
-    if not inspect(connection).has_table(_alembic_version.name):
-        return False
-    return connection.execute(select(_alembic_version.c.version_num)).scalar_one_or_none() == SCHEMA_REVISION
+    return await _revision(connection) == SCHEMA_REVISION
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to SCHEMA_REVISION within the connection's transaction; nothing to do is fine.
+async def bring_up(backend: Backend) -> None:
+    """Bring the database to SCHEMA_REVISION: at once when it is empty, else by the migrations.
 
-    Raises StoreUnavailable when a newer release wrote the database.
+    Raises StoreUnavailable when a newer release wrote it, and what `backend.errors` lists.
     """
-    if connection.dialect.name == "postgresql":
-        # Of several gateways that start at once one migrates; SQLite's write lock is held already.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    if schema_is_current(connection):
-        return
-    # Alembic costs a third of a second to import, and almost no start needs it.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util.exc import CommandError
+    async with backend.transaction(writes=False) as connection:
+        if await schema_is_current(connection):
+            return
+    async with backend.transaction(writes=True) as connection:
+        await backend.lock_schema(connection)
+        # Whoever comes second finds it done.
+        revision = await _revision(connection)
+        if revision is None:
+            for statement in _TABLES:
+                await connection.execute(statement.format_map(backend.types))
+            insert = "INSERT INTO alembic_version (version_num) VALUES (:revision)"
+            await connection.execute(insert, revision=SCHEMA_REVISION)
+            return
+    if revision != SCHEMA_REVISION:
+        await backend.migrate()
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, SCHEMA_REVISION)
-    except CommandError as error:
-        raise StoreUnavailable(
-            f"The store's schema is not one this release knows (it knows up to {SCHEMA_REVISION}): "
-            "it was written by a newer release."
-        ) from error
+
+async def _revision(connection: Connection) -> str | None:
+    if not await connection.has_table("alembic_version"):
+        return None
+    rows = await connection.fetch("SELECT version_num FROM alembic_version")
+    return str(rows[0]["version_num"]) if rows else None

@@ -12,16 +12,16 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import aiosqlite
-from sqlalchemy import event
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.ports import StoreUnavailable
-from gateway.stores.engines import Engines
+from gateway.stores.connection import Connection, ConstraintViolated, Row
+from gateway.stores.pool import Pool
 
 BUSY_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another process's write to end."""
@@ -29,44 +29,118 @@ BUSY_TIMEOUT_SECONDS = 5.0
 SWITCH_PAUSE_SECONDS = 0.02
 """How long the opener of a new file waits before it tries again to switch its journal."""
 
+POOL_SIZE = 8
+POOL_SECONDS = 30.0
+"""How long a task waits for one of the connections."""
+
 _FILE_MODE = 0o600
 
 
-def sqlite_engines(path: Path, busy_timeout_seconds: float) -> Engines:
+class SqliteConnection:
+    """One transaction of a file, as `gateway.stores.connection.Connection` describes it."""
+
+    def __init__(self, driver: aiosqlite.Connection) -> None:
+        self._driver = driver
+
+    async def fetch(self, statement: str, **values: object) -> list[Row]:
+        with _violations():
+            return cast("list[Row]", await self._driver.execute_fetchall(statement, values))
+
+    async def execute(self, statement: str, **values: object) -> int:
+        with _violations():
+            async with self._driver.execute(statement, values) as cursor:
+                return cursor.rowcount
+
+    async def has_table(self, name: str) -> bool:
+        return bool(await self.fetch("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name", name=name))
+
+    async def portions(self, statement: str, rows: int) -> AsyncGenerator[list[Row], None]:
+        async with self._driver.execute(statement) as cursor:
+            while portion := await cursor.fetchmany(rows):
+                yield cast("list[Row]", portion)
+
+
+class SqliteBackend:
     """The way to a file, which is created (mode 0600) when it is missing.
 
     Raises StoreUnavailable: no access, not a regular file, or readable by others.
     """
-    _prepare_file(path)
-    # At level DEBUG the driver logs every statement with its parameters.
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        # None: the driver begins no transaction of its own, `_begin_transaction` does.
-        connect_args={"isolation_level": None, "timeout": busy_timeout_seconds},
-        hide_parameters=True,
-    )
-    event.listen(engine.sync_engine, "connect", _configure_connection)
-    event.listen(engine.sync_engine, "begin", _begin_transaction)
-    return Engines(str(path), engine, engine.execution_options(begin_statement="BEGIN IMMEDIATE"), _cause)
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, TimeoutError)
+    types: Mapping[str, str] = {"binary": "BLOB", "serial": "INTEGER"}
+
+    def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
+        _prepare_file(path)
+        # At level DEBUG the driver logs every statement with its values.
+        logging.getLogger("aiosqlite").setLevel(logging.INFO)
+        self.place = str(path)
+        self._path = path
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._pool = Pool[aiosqlite.Connection](
+            POOL_SIZE, POOL_SECONDS, make=self._connect, usable=_always, end=_roll_back, close=_close, drop=_close
+        )
+
+    @asynccontextmanager
+    async def transaction(self, *, writes: bool) -> AsyncIterator[Connection]:
+        async with self._pool.taken() as driver:
+            await driver.execute_fetchall("BEGIN IMMEDIATE" if writes else "BEGIN")
+            yield SqliteConnection(driver)
+            await driver.commit()
+
+    async def lock_schema(self, connection: Connection) -> None:
+        """The file's write lock is held already."""
+
+    async def migrate(self) -> None:
+        from gateway.stores.migration import migrate_file
+
+        await asyncio.to_thread(migrate_file, self._path, self._busy_timeout_seconds)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    def cause(self, error: Exception) -> str:
+        """The driver's words ("database is locked"); they hold no values."""
+        return str(error) or type(error).__name__
+
+    async def _connect(self) -> aiosqlite.Connection:
+        # None: the driver begins no transaction of its own.
+        driver = await aiosqlite.connect(self._path, isolation_level=None, timeout=self._busy_timeout_seconds)
+        try:
+            driver.row_factory = sqlite3.Row
+            await _switch_to_wal(driver)
+            # An acknowledged key survives a power cut: keys are written rarely, so the wait does not matter.
+            await driver.execute_fetchall("PRAGMA synchronous = FULL")
+            await driver.execute_fetchall("PRAGMA foreign_keys = ON")
+            # A deleted key's sealed secret is overwritten in the file.
+            await driver.execute_fetchall("PRAGMA secure_delete = ON")
+        except BaseException:
+            await _close(driver)
+            raise
+        return driver
 
 
-def _cause(error: Exception) -> str:
-    """The driver's words ("database is locked") without the statement."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
+async def _always(_driver: aiosqlite.Connection) -> bool:
+    return True
 
 
-def _configure_connection(connection: Any, _record: Any) -> None:
-    connection.run_async(_switch_to_wal)
-    cursor = connection.cursor()
+async def _roll_back(driver: aiosqlite.Connection) -> bool:
     try:
-        # An acknowledged key survives a power cut: keys are written rarely, so the wait does not matter.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        # A deleted key's sealed secret is overwritten in the file.
-        cursor.execute("PRAGMA secure_delete = ON")
-    finally:
-        cursor.close()
+        await driver.rollback()
+    except sqlite3.Error:
+        return False
+    return True
+
+
+async def _close(driver: aiosqlite.Connection) -> None:
+    await driver.close()
+
+
+@contextmanager
+def _violations() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise ConstraintViolated(str(error)) from error
 
 
 async def _switch_to_wal(driver: aiosqlite.Connection) -> None:
@@ -85,10 +159,6 @@ async def _switch_to_wal(driver: aiosqlite.Connection) -> None:
             await asyncio.sleep(SWITCH_PAUSE_SECONDS)
         else:
             return
-
-
-def _begin_transaction(connection: Any) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
 
 
 def _prepare_file(path: Path) -> None:

@@ -7,13 +7,25 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from gateway.stores.connection import Connection, ConstraintViolated, Row
 from gateway.stores.database import Store
 from gateway.stores.errors import RecordExists, RecordNotFound
-from gateway.stores.schema import upstream_credentials as table
+
+_INSERT = """
+    INSERT INTO upstream_credentials (name, version, account, secret_id, secret_sealed, state, created_at, remove_at)
+    VALUES (:name, :version, :account, :secret_id, :secret_sealed, :state, :created_at, :remove_at)
+"""
+_RETIRE = """
+    UPDATE upstream_credentials SET state = :retired, remove_at = :remove_at
+    WHERE name = :name AND state = :active AND version != :version
+"""
+_ACTIVATE = """
+    UPDATE upstream_credentials SET state = :active, remove_at = NULL WHERE name = :name AND version = :version
+"""
+_REPLACE_SEALED = """
+    UPDATE upstream_credentials SET secret_sealed = :new
+    WHERE name = :name AND version = :version AND secret_sealed = :old
+"""
 
 
 class CredentialState(StrEnum):
@@ -51,15 +63,15 @@ class UpstreamCredentialTable:
         """Add a version. Raises RecordExists when it exists or the name has another active version."""
         async with self._database.write() as connection:
             try:
-                await connection.execute(insert(table).values(_row(record)))
-            except IntegrityError:
+                await connection.execute(_INSERT, **_row(record))
+            except ConstraintViolated:
                 raise RecordExists(f"There is a credential {record.name!r} version {record.version} already.") from None
 
     async def versions(self, name: str) -> list[UpstreamCredentialRecord]:
         """The versions of one credential, the oldest first. Raises RecordNotFound."""
         async with self._database.read() as connection:
-            result = await connection.execute(select(table).where(table.c.name == name).order_by(table.c.version))
-            records = [_record(row) for row in result.mappings()]
+            statement = "SELECT * FROM upstream_credentials WHERE name = :name ORDER BY version"
+            records = [_record(row) for row in await connection.fetch(statement, name=name)]
         if not records:
             raise _not_found(name)
         return records
@@ -72,46 +84,41 @@ class UpstreamCredentialTable:
     async def activate(self, name: str, version: int, *, remove_previous_at: datetime | None = None) -> None:
         """Make one version the active one; the one that was becomes retired, in one step. Raises RecordNotFound."""
         remove_at = None if remove_previous_at is None else int(remove_previous_at.timestamp())
-        of_name = table.c.name == name
+        active, retired = CredentialState.ACTIVE.value, CredentialState.RETIRED.value
         async with self._database.write() as connection:
             await connection.execute(
-                update(table)
-                .where(of_name & (table.c.state == CredentialState.ACTIVE.value) & (table.c.version != version))
-                .values(state=CredentialState.RETIRED.value, remove_at=remove_at)
+                _RETIRE, name=name, version=version, active=active, retired=retired, remove_at=remove_at
             )
-            result = await connection.execute(
-                update(table)
-                .where(of_name & (table.c.version == version))
-                .values(state=CredentialState.ACTIVE.value, remove_at=None)
-            )
-            if result.rowcount == 0:
+            if await connection.execute(_ACTIVATE, name=name, version=version, active=active) == 0:
                 raise _not_found(name, version)
 
     async def replace_sealed(self, record: UpstreamCredentialRecord, secret_sealed: bytes) -> bool:
         """Exchange the sealed form of an unchanged version; False when it changed or went since it was read."""
-        same = (
-            (table.c.name == record.name)
-            & (table.c.version == record.version)
-            & (table.c.secret_sealed == record.secret_sealed)
-        )
         async with self._database.write() as connection:
-            result = await connection.execute(update(table).where(same).values(secret_sealed=secret_sealed))
-            return result.rowcount == 1
+            changed = await connection.execute(
+                _REPLACE_SEALED,
+                name=record.name,
+                version=record.version,
+                old=record.secret_sealed,
+                new=secret_sealed,
+            )
+            return changed == 1
 
     async def delete(self, name: str, version: int | None = None) -> None:
         """Remove one version, or the whole credential when None. Raises RecordNotFound."""
-        chosen = table.c.name == name
+        statement, values = "DELETE FROM upstream_credentials WHERE name = :name", dict[str, object](name=name)
         if version is not None:
-            chosen &= table.c.version == version
+            statement += " AND version = :version"
+            values["version"] = version
         async with self._database.write() as connection:
-            if (await connection.execute(delete(table).where(chosen))).rowcount == 0:
+            if await connection.execute(statement, **values) == 0:
                 raise _not_found(name, version)
 
 
-async def select_upstream_credentials(connection: AsyncConnection) -> list[UpstreamCredentialRecord]:
+async def select_upstream_credentials(connection: Connection) -> list[UpstreamCredentialRecord]:
     """Every version of every credential as that connection sees them, by name and version."""
-    result = await connection.execute(select(table).order_by(table.c.name, table.c.version))
-    return [_record(row) for row in result.mappings()]
+    rows = await connection.fetch("SELECT * FROM upstream_credentials ORDER BY name, version")
+    return [_record(row) for row in rows]
 
 
 def _row(record: UpstreamCredentialRecord) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def _row(record: UpstreamCredentialRecord) -> dict[str, Any]:
     }
 
 
-def _record(row: RowMapping) -> UpstreamCredentialRecord:
+def _record(row: Row) -> UpstreamCredentialRecord:
     return UpstreamCredentialRecord(
         name=row["name"],
         version=row["version"],

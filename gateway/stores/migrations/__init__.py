@@ -1,1 +1,1 @@
-"""Alembic migrations of the store, run by `gateway.stores.schema`."""
+"""Alembic migrations of the store, run by `gateway.stores.migration`."""

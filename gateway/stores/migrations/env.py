@@ -1,4 +1,4 @@
-"""How Alembic runs here: on the connection, and in the transaction, that `schema.migrate` hands over."""
+"""How Alembic runs here: on the connection, and in the transaction, that `gateway.stores.migration` hands over."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from gateway.credentials.access_keys import KeyEdit
 from gateway.credentials.admin_tokens import AdminTokens
@@ -107,16 +106,16 @@ async def test_a_commit_that_fails_after_its_line_is_said(database: Database, va
     changes = Changes(database, audit)
     keys = KeyAdministration(database, vault, changes)
     async with database.write() as connection:
-        await connection.execute(text("CREATE TABLE parents (id INTEGER PRIMARY KEY)"))
+        await connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
         await connection.execute(
-            text("CREATE TABLE children (p INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)")
+            "CREATE TABLE children (p INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"
         )
 
     async def insert_an_orphan() -> None:
         async with changes.open(TERMS) as change:
             async with change.store.write() as connection:
                 # A deferred constraint is checked by the commit itself.
-                await connection.execute(text("INSERT INTO children VALUES (1)"))
+                await connection.execute("INSERT INTO children VALUES (1)")
             change.done("test.broken", target="x", before=None, after=None)
 
     with pytest.raises(StoreUnavailable):
@@ -187,7 +186,7 @@ async def test_a_repeated_creation_is_recognised_for_a_day(database: Database, v
     now[0] += timedelta(seconds=1)
     assert not (await keys.create(NEW, under("one"))).replayed
     async with database.read() as connection:
-        rows = (await connection.execute(text("SELECT count(*) FROM idempotency_keys"))).scalar_one()
+        rows = (await connection.fetch("SELECT count(*) FROM idempotency_keys"))[0][0]
     assert rows == 1
 
 

@@ -145,7 +145,7 @@ async def test_a_row_given_to_another_principal_does_not_open(
 ) -> None:
     key_id = (await issued_keys.create(principal="team:media")).record.id
     async with database.write() as connection:
-        await connection.exec_driver_sql("UPDATE access_keys SET principal = 'team:admin'")
+        await connection.execute("UPDATE access_keys SET principal = 'team:admin'")
     record = await AccessKeyTable(database).get(key_id)
     with pytest.raises(UnopenableSecret):
         vault.open(record.secret_sealed, access_key_context(record))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.credentials.access_keys import IssuedKeys
 from gateway.credentials.envelope import RecordType, UnopenableSecret
@@ -21,6 +20,7 @@ from gateway.credentials.vault import Vault
 from gateway.credentials.watch import StoreWatch
 from gateway.ports import AccessKey, KeyState, Sealed, StoreUnavailable
 from gateway.secret import Secret
+from gateway.stores.connection import Connection
 from gateway.stores.database import Database
 from gateway.stores.errors import RecordExists
 
@@ -96,7 +96,7 @@ class SlowDatabase(Database):
     released: asyncio.Event
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         async with super().read() as connection:
             yield connection
         if self.slow:
@@ -241,12 +241,12 @@ async def test_the_poll_survives_a_broken_store_and_follows_it_again(
 
         await polled(1)
         async with database.write() as connection:
-            await connection.exec_driver_sql("ALTER TABLE access_keys RENAME TO hidden")
+            await connection.execute("ALTER TABLE access_keys RENAME TO hidden")
         await polled(3)
         with pytest.raises(StoreUnavailable):
             await watch.refresh()
         async with database.write() as connection:
-            await connection.exec_driver_sql("ALTER TABLE hidden RENAME TO access_keys")
+            await connection.execute("ALTER TABLE hidden RENAME TO access_keys")
         issued = await IssuedKeys(database, vault).create(principal="team:media")
         await polled(2)
         assert issued.record.id in watch.contents.access_keys

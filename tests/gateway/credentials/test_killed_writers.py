@@ -42,7 +42,7 @@ async def test_after_every_kill_the_store_opens_and_holds_whole_changes(tmp_path
         keys = {record.id: record for record in await AccessKeyTable(database).list()}
         versions = await UpstreamCredentialTable(database).versions("main")
         async with database.read() as connection:
-            check = (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar_one()
+            check = (await connection.fetch("PRAGMA integrity_check"))[0][0]
     assert check == "ok"
     # What was said to be done is done.
     issued = {entry["key"] for entry in committed if "key" in entry}

@@ -9,17 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from gateway.ports import KeyState, StoreUnavailable
 from gateway.stores.access_keys import AccessKeyTable
 from gateway.stores.contents import read_contents
 from gateway.stores.database import Database
-from gateway.stores.schema import MIGRATIONS, SCHEMA_REVISION, metadata
+from gateway.stores.migration import MIGRATIONS, migrate_file
+from gateway.stores.schema import SCHEMA_REVISION
+from tests.support.schemas import described
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,24 +49,31 @@ async def test_the_newest_migration_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_REVISION]
 
 
-async def test_the_migrations_build_exactly_the_declared_tables(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    async with await Database.open(path):
+async def test_the_migrations_build_exactly_the_tables_of_a_new_store(tmp_path: Path) -> None:
+    new, old = tmp_path / "store.db", tmp_path / "old.db"
+    async with await Database.open(new):
         pass
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+    migrate_file(old, 1.0)
+    schemas = []
+    for path in (new, old):
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.connect() as connection:
+            schemas.append(described(connection))
+        engine.dispose()
+    assert len(schemas[0]) == 8
+    assert schemas[0] == schemas[1]
 
 
-async def test_a_migrated_store_is_opened_without_importing_alembic(tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", [False, True], ids=["new", "known"])
+async def test_a_store_is_opened_without_importing_what_migrations_need(tmp_path: Path, made: bool) -> None:
     path = tmp_path / "store.db"
-    async with await Database.open(path):
-        pass
+    if made:
+        async with await Database.open(path):
+            pass
     script = (
         "import asyncio, sys; from pathlib import Path; from gateway.stores.database import Database\n"
         "async def main():\n    await (await Database.open(Path(sys.argv[1]))).aclose()\n"
-        "asyncio.run(main()); assert 'alembic' not in sys.modules"
+        "asyncio.run(main()); assert not {'alembic', 'sqlalchemy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=True, timeout=60)
 
@@ -124,7 +131,7 @@ async def test_a_writer_waits_for_another_process_and_then_gives_up(tmp_path: Pa
         holder.execute("ROLLBACK")
         holder.close()
         async with database.write() as connection:
-            await connection.execute(text("SELECT 1"))
+            await connection.execute("SELECT 1")
         assert (await read_contents(database)).revision == 2
 
 
@@ -133,7 +140,7 @@ async def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
         async def write_and_fail() -> None:
             async with database.write() as connection:
-                await connection.execute(text("UPDATE revisions SET revision = 99"))
+                await connection.execute("UPDATE revisions SET revision = 99")
                 raise RuntimeError("in the middle")
 
         with pytest.raises(RuntimeError, match="in the middle"):
@@ -146,11 +153,11 @@ async def test_a_record_edited_into_nonsense_is_a_store_failure(tmp_path: Path) 
     async with await Database.open(path) as database:
         row = "('GWAKX', 1, x'00', 'p', '', '{not json', '[]', 'active', 0, NULL)"
         async with database.write() as connection:
-            await connection.exec_driver_sql(f"INSERT INTO access_keys VALUES {row}")
+            await connection.execute(f"INSERT INTO access_keys VALUES {row}")
         with pytest.raises(StoreUnavailable, match="cannot be read"):
             await read_contents(database)
         async with database.write() as connection:
-            await connection.exec_driver_sql("UPDATE access_keys SET labels = '{}', state = 'maybe'")
+            await connection.execute("UPDATE access_keys SET labels = '{}', state = 'maybe'")
         with pytest.raises(StoreUnavailable, match="maybe"):
             await read_contents(database)
 
@@ -169,7 +176,7 @@ async def main():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
         try:
             async with database.write() as connection:
-                await connection.exec_driver_sql("INSERT INTO access_keys SELECT hex(randomblob(60)), 1, "
+                await connection.execute("INSERT INTO access_keys SELECT hex(randomblob(60)), 1, "
                     "randomblob(400000), 'p', '', '{}', '[]', 'active', 0, NULL")
         except StoreUnavailable as error:
             print("refused:", error)

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from gateway.stores.admin_tokens import AdminTokenTable
 from gateway.stores.contents import read_contents
 from gateway.stores.database import Database
-from gateway.stores.schema import MIGRATIONS
+from gateway.stores.migration import MIGRATIONS
 
 
 async def test_keys_of_the_first_schema_are_there_after_the_migration(tmp_path: Path) -> None:

@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import trustme
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.ports import KeyState, StoreUnavailable
 from gateway.secret import Secret
@@ -23,9 +27,10 @@ from gateway.stores.access_keys import AccessKeyTable
 from gateway.stores.contents import read_contents
 from gateway.stores.database import Database
 from gateway.stores.key_uses import KeyUseTable, read_key_uses
-from gateway.stores.postgresql import LOCK_SECONDS, PostgresqlPlace
-from gateway.stores.schema import metadata
+from gateway.stores.migration import MIGRATIONS, migrate_database
+from gateway.stores.postgresql import LOCK_SECONDS, MIGRATION_LOCK, PostgresqlPlace
 from tests.support.postgresql import PASSWORD, PostgresqlServer
+from tests.support.schemas import described
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,12 +40,50 @@ def place(postgresql: PostgresqlServer) -> PostgresqlPlace:
     return postgresql.new_database()
 
 
-async def test_the_migrations_build_exactly_the_declared_tables(place: PostgresqlPlace) -> None:
-    def differences(connection: Connection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+async def test_the_migrations_build_exactly_the_tables_of_a_new_database(
+    place: PostgresqlPlace, postgresql: PostgresqlServer
+) -> None:
+    old = postgresql.new_database()
+    async with await Database.connect(place):
+        pass
+    await migrate_database(_connecting(old), MIGRATION_LOCK)
+    schemas = []
+    for made in (place, old):
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=_connecting(made))
+        async with engine.connect() as connection:
+            schemas.append(await connection.run_sync(described))
+        await engine.dispose()
+    assert len(schemas[0]) == 8
+    assert schemas[0] == schemas[1]
 
-    async with await Database.connect(place) as database, database.read() as connection:
-        assert await connection.run_sync(differences) == []
+
+async def test_a_database_of_an_earlier_release_is_brought_up_once(place: PostgresqlPlace) -> None:
+    def first_schema(connection: SyncConnection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=_connecting(place))
+    async with engine.begin() as connection:
+        await connection.run_sync(first_schema)
+    await engine.dispose()
+    databases = await asyncio.gather(*(Database.connect(place) for _ in range(4)))
+    assert [await read_key_uses(database) for database in databases] == [{}] * 4
+    await asyncio.gather(*(database.aclose() for database in databases))
+
+
+def _connecting(place: PostgresqlPlace) -> Callable[[], Awaitable[Any]]:
+    assert place.password is not None
+    return partial(
+        asyncpg.connect,
+        host=place.host,
+        port=place.port,
+        user=place.user,
+        password=place.password.reveal(),
+        database=place.database,
+        ssl=False,
+    )
 
 
 async def test_many_openers_of_a_new_database_build_it_once(place: PostgresqlPlace) -> None:
@@ -91,10 +134,10 @@ async def test_writers_queue_and_no_change_is_lost(place: PostgresqlPlace) -> No
             for _ in range(25):
                 async with database.write() as connection:
                     # Read, then write what was read: only right if nobody writes in between.
-                    seen = (await connection.execute(text("SELECT coalesce(max(used_at), 0) FROM key_uses"))).scalar()
+                    seen = (await connection.fetch("SELECT coalesce(max(used_at), 0) FROM key_uses"))[0][0]
                     await asyncio.sleep(0)
-                    insert = text("INSERT INTO key_uses (id, used_at) VALUES (:id, :used_at)")
-                    await connection.execute(insert, {"id": f"GWAK{seen}", "used_at": int(seen or 0) + 1})
+                    insert = "INSERT INTO key_uses (id, used_at) VALUES (:id, :used_at)"
+                    await connection.execute(insert, id=f"GWAK{seen}", used_at=seen + 1)
 
         await asyncio.gather(add(first), add(second), add(first), add(second))
         assert len(await read_key_uses(first)) == 100
@@ -111,14 +154,14 @@ async def test_last_uses_written_by_several_gateways_at_once_are_all_there(place
 async def test_a_reader_sees_one_state_and_cannot_write(place: PostgresqlPlace) -> None:
     async with await Database.connect(place) as database:
         async with database.read() as reading:
-            before = (await reading.execute(text("SELECT revision FROM revisions"))).scalar_one()
+            before = (await reading.fetch("SELECT revision FROM revisions"))[0][0]
             async with database.write():
                 pass
-            assert (await reading.execute(text("SELECT revision FROM revisions"))).scalar_one() == before
+            assert (await reading.fetch("SELECT revision FROM revisions"))[0][0] == before
         assert (await read_contents(database)).revision == before + 1
         with pytest.raises(StoreUnavailable, match="ReadOnlySQLTransactionError"):
             async with database.read() as reading:
-                await reading.execute(text("UPDATE revisions SET revision = 0"))
+                await reading.execute("UPDATE revisions SET revision = 0")
         assert (await read_contents(database)).revision == before + 1
 
 
@@ -139,7 +182,7 @@ async def test_a_transaction_that_fails_leaves_nothing(place: PostgresqlPlace) -
 
         async def write_and_fail() -> None:
             async with database.write() as connection:
-                await connection.execute(text("UPDATE revisions SET revision = 99"))
+                await connection.execute("UPDATE revisions SET revision = 99")
                 raise RuntimeError("in the middle")
 
         with pytest.raises(RuntimeError, match="in the middle"):
@@ -175,10 +218,10 @@ async def test_a_record_edited_into_nonsense_is_a_store_failure(
 async def test_the_connection_is_encrypted_and_the_certificate_verified(
     place: PostgresqlPlace, postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    asked = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    asked = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     for ca_file, encrypted in ((postgresql.ca_file, True), (None, False)):
         async with await Database.connect(replace(place, ca_file=ca_file)) as database, database.read() as connection:
-            assert (await connection.execute(asked)).scalar_one() is encrypted
+            assert (await connection.fetch(asked))[0][0] is encrypted
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     with pytest.raises(StoreUnavailable, match="SSLCertVerificationError"):
@@ -189,7 +232,6 @@ async def test_the_connection_is_encrypted_and_the_certificate_verified(
 
 KILLED = """
 import asyncio, sys
-from sqlalchemy import text
 from gateway.secret import Secret
 from gateway.stores.database import Database
 from gateway.stores.postgresql import PostgresqlPlace
@@ -197,7 +239,7 @@ from gateway.stores.postgresql import PostgresqlPlace
 async def main(port, name, user, password):
     place = PostgresqlPlace("127.0.0.1", int(port), name, user, Secret(password))
     async with await Database.connect(place) as database, database.write() as connection:
-        await connection.execute(text("INSERT INTO key_uses (id, used_at) VALUES ('GWAKHALF', 1)"))
+        await connection.execute("INSERT INTO key_uses (id, used_at) VALUES ('GWAKHALF', 1)")
         print("half", flush=True)
         await asyncio.sleep(60)
 
