@@ -94,7 +94,7 @@ class Authenticator:
         `now` is in Unix seconds. Raises COSError(InvalidAccessKeyId, SignatureDoesNotMatch, AccessDenied,
         RequestTimeTooSkewed) and ports.Sealed.
         """
-        key = self._find(claim)
+        key = self._keys.find(claim.access_key_id) or self._find_session(claim)
         try:
             verify(request, claim, (key or _NOBODY).secret.reveal(), sign_keys=self._sign_keys)
         except COSError as error:
@@ -112,7 +112,7 @@ class Authenticator:
         `now` is in Unix seconds. Raises as `authenticate`.
         """
         claim = form_claim.claim
-        key = self._find(claim)
+        key = self._keys.find(claim.access_key_id) or self._find_session(claim)
         try:
             verify_form(form_claim, (key or _NOBODY).secret.reveal())
         except COSError as error:
@@ -129,12 +129,9 @@ class Authenticator:
             return COSError("AccessDenied")
         return error if key is not None else COSError("InvalidAccessKeyId")
 
-    def _find(self, claim: Claim) -> AccessKey | None:
-        key = self._keys.find(claim.access_key_id)
-        if key is None and self._sessions is not None:
-            # A key of the gateway's own needs no token; one that is sent with it says nothing.
-            key = self._sessions.find(claim.access_key_id, claim.security_token)
-        return key
+    def _find_session(self, claim: Claim) -> AccessKey | None:
+        # A key of the gateway's own needs no token; one that is sent with it says nothing.
+        return self._sessions.find(claim.access_key_id, claim.security_token) if self._sessions is not None else None
 
     def _admit(
         self,
@@ -200,7 +197,7 @@ class Authenticator:
         if claim is not None and request.dialect is Dialect.S3:
             sha256 = claim.payload_sha256
             if is_aws_chunked(request.headers):
-                key = self._find(claim)
+                key = self._keys.find(claim.access_key_id) or self._find_session(claim)
                 if key is None:
                     raise COSError("InvalidAccessKeyId")
                 signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)

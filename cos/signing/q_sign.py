@@ -129,8 +129,8 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
 
     The host matches as received or without its port. Raises COSError(SignatureDoesNotMatch, AccessDenied).
     """
-    held = sign_keys.find(secret_key, terms.key_time) if sign_keys is not None else None
-    key = held if held is not None else started_key(secret_key, terms.key_time)
+    held = sign_keys.find((secret_key, terms.key_time)) if sign_keys is not None else None
+    key = held or started_key(secret_key, terms.key_time)
     http_text = _http_string(request, claim)
     to_sign = string_to_sign(terms.sign_time, http_text)
     matches = hmac.compare_digest(key.sign(to_sign), claim.signature)

@@ -53,6 +53,7 @@ SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
 _name_of = itemgetter(0)
 _value_of = itemgetter(1)
+_BLANKS = repeat(b" \t")
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
 _REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
 
@@ -73,12 +74,7 @@ def sign(
         headers = tuple([field for field in headers if field[0] not in _REPLACED])
     if token is not None:
         headers = (*headers, (_TOKEN_HEADER, token.encode()))
-    window = _window(now, lifetime_seconds)
-    covered, signature = _sign(request, headers, secret_key, window, sign_keys)
-    authorization = (
-        f"q-sign-algorithm=sha1&q-ak={secret_id}&q-sign-time={window}&q-key-time={window}"
-        f"&q-header-list={covered.header_list}&q-url-param-list={covered.parameter_list}&q-signature={signature}"
-    )
+    authorization = _authorization(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
     return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
 
 
@@ -97,22 +93,42 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    window = _window(now, lifetime_seconds)
-    covered, signature = _sign(request, request.headers, secret_key, window, None)
-    added = (
-        Parameter("q-sign-algorithm", "sha1"),
-        Parameter("q-ak", secret_id),
-        Parameter("q-sign-time", window),
-        Parameter("q-key-time", window),
-        Parameter("q-header-list", covered.header_list),
-        Parameter("q-url-param-list", covered.parameter_list),
-        Parameter("q-signature", signature),
+    text = _authorization(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
+    fields = [field.partition("=") for field in text.split("&")]
+    return with_parameters(request, tuple([Parameter(name, value) for name, _, value in fields]))
+
+
+def _authorization(
+    request: UpstreamRequest,
+    headers: tuple[tuple[bytes, bytes], ...],
+    secret_id: str,
+    secret_key: str,
+    now: int,
+    lifetime_seconds: int,
+    sign_keys: SignKeys | None,
+) -> str:
+    """The signature of the request with these headers, as seven fields in the documented order."""
+    query = request.query
+    names = tuple(map(_name_of, headers))
+    # The receiver sees a value without surrounding white space.
+    values = [request.host.encode(), *map(bytes.strip, map(_value_of, headers), _BLANKS)]
+    covered = _cover(request.method, names, tuple(map(_name_of, query)))
+    template = covered.template
+    if template is not None:
+        http_text = template.fill(request.path, query, values)
+    else:
+        http_text = _http_string(request, covered, (b"host", *names), values)
+    window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
+    key = sign_keys.find((secret_key, window)) if sign_keys is not None else None
+    if key is None:
+        key = q_sign.started_key(secret_key, window)
+        if sign_keys is not None:
+            sign_keys.keep(secret_key, window, key)
+    signature = key.sign(q_sign.string_to_sign(window, http_text))
+    return (
+        f"q-sign-algorithm=sha1&q-ak={secret_id}&q-sign-time={window}&q-key-time={window}"
+        f"&q-header-list={covered.header_list}&q-url-param-list={covered.parameter_list}&q-signature={signature}"
     )
-    return with_parameters(request, added)
-
-
-def _window(now: int, lifetime_seconds: int) -> str:
-    return f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
 
 
 class _Covered(NamedTuple):
@@ -121,30 +137,6 @@ class _Covered(NamedTuple):
     header_list: str
     parameter_list: str
     template: HttpTemplate | None
-
-
-def _sign(
-    request: UpstreamRequest,
-    headers: tuple[tuple[bytes, bytes], ...],
-    secret_key: str,
-    window: str,
-    sign_keys: SignKeys | None,
-) -> tuple[_Covered, str]:
-    """What the signature of the request with these headers covers, and the signature."""
-    query = request.query
-    names = tuple(map(_name_of, headers))
-    # The receiver sees a value without surrounding white space.
-    values = [request.host.encode(), *map(bytes.strip, map(_value_of, headers), repeat(b" \t"))]
-    covered = _cover(request.method, names, tuple(map(_name_of, query)))
-    if covered.template is not None:
-        http_text = covered.template.fill(request.path, query, values)
-    else:
-        http_text = _http_string(request, covered, (b"host", *names), values)
-    held = sign_keys.find(secret_key, window) if sign_keys is not None else None
-    key = held if held is not None else q_sign.started_key(secret_key, window)
-    if held is None and sign_keys is not None:
-        sign_keys.keep(secret_key, window, key)
-    return covered, key.sign(q_sign.string_to_sign(window, http_text))
 
 
 @lru_cache(maxsize=256)  # names alone

@@ -7,6 +7,8 @@ the key snapshot does, and is keyed by them: a rotated secret never meets a key 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cos.signing.keyed import KeyedDigest
 
 MAX_SIGN_KEYS = 1024
@@ -18,17 +20,17 @@ class SignKeys:
     Only proven keys should be kept (`keep`): otherwise anyone could flush the cache by inventing windows.
     """
 
-    __slots__ = ("_held", "_max_entries")
+    __slots__ = ("_held", "_max_entries", "find")
+
+    find: Callable[[tuple[str, str]], KeyedDigest | None]
+    """The signing key for a secret and its purpose, a key time or a scope; None when it is not held."""
 
     def __init__(self, max_entries: int = MAX_SIGN_KEYS) -> None:
         if max_entries < 1:
             raise ValueError(f"expected at least one entry, got {max_entries}")
         self._held: dict[tuple[str, str], KeyedDigest] = {}
         self._max_entries = max_entries
-
-    def find(self, secret_key: str, purpose: str) -> KeyedDigest | None:
-        """The signing key for a secret and a key time or scope, if it is held."""
-        return self._held.get((secret_key, purpose))
+        self.find = self._held.get
 
     def keep(self, secret_key: str, purpose: str, started: KeyedDigest) -> None:
         """Remember a key that has just proved right."""

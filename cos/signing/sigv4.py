@@ -113,7 +113,7 @@ def signature(key: bytes, text: str) -> str:
 
 def started_key(secret_key: str, scope: Scope, sign_keys: SignKeys | None) -> KeyedDigest:
     """What signs a string to sign."""
-    held = sign_keys.find(secret_key, str(scope)) if sign_keys is not None else None
+    held = sign_keys.find((secret_key, str(scope))) if sign_keys is not None else None
     return held if held is not None else KeyedDigest(signing_key(secret_key, scope), Digest.SHA256)
 
 

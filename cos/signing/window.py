@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cos.errors import COSError
-from cos.signing.claim import Carrier, Claim, QSignTerms, SigV2Terms, Window
+from cos.signing.claim import Carrier, Claim, QSignTerms, SigV2Terms
 
 EXPIRED_MESSAGE = "Request has expired"
 
@@ -36,24 +36,23 @@ def check_window(claim: Claim, *, now: int, limits: WindowLimits = DEFAULT_LIMIT
 
     Raises COSError(AccessDenied, RequestTimeTooSkewed).
     """
-    start, end = lifetime = claim.window
+    first, last = start, end = claim.window
     terms = claim.terms
     in_header = claim.carrier is Carrier.HEADER
     if isinstance(terms, QSignTerms):
         # A sign key is good for its whole key time, so that is what must not be too long.
-        lifetime = terms.key_window
+        first, last = terms.key_window
     elif in_header:
         if abs(now - start) > limits.skew_seconds:
             raise COSError("RequestTimeTooSkewed")
         return
     elif isinstance(terms, SigV2Terms):
         # It says when it ends and not when it began: what is left of it must not be too long.
-        start = now
-        lifetime = Window(now, end)
+        first = start = now
     if now > end:
         raise COSError("AccessDenied", EXPIRED_MESSAGE)
     if now < start - limits.skew_seconds:
         raise COSError("RequestTimeTooSkewed")
     longest = limits.max_header_seconds if in_header else limits.max_query_seconds
-    if lifetime.end - lifetime.start > longest:
+    if last - first > longest:
         raise COSError("AccessDenied", f"Expected a signature valid for at most {longest} seconds.")

@@ -177,8 +177,8 @@ def test_held_sign_keys_are_bounded_and_never_shown() -> None:
     for number in range(3):
         keys.keep("secret", str(number), KeyedDigest(b"k", Digest.SHA1))
     assert len(keys) == 2
-    assert keys.find("secret", "0") is None
-    assert keys.find("secret", "2") is not None
+    assert keys.find(("secret", "0")) is None
+    assert keys.find(("secret", "2")) is not None
     assert repr(keys) == "SignKeys(2 held)"
     with pytest.raises(ValueError, match="at least one"):
         SignKeys(max_entries=0)
