@@ -16,8 +16,10 @@ from policies.patterns import Pattern
 from policies.request import AccessRequest, Resource
 from policies.rule import AmendingRule, Rule
 
+_ALLOWS = Effect.ALLOW
 ORDER = ("bucket", "key", "regions", "accounts")
 """What an end checks, in this order."""
+_CHECKS_OF_AN_END = len(ORDER)
 
 
 class End(Protocol):
@@ -87,7 +89,7 @@ def _check_key(place: Placed, key: str | None, effect: Effect) -> Violation | No
             return None
         return Violation(f"{place.end}.key", f"this operation is on no object, expected {listed(place.keys)}")
     for pattern in place.keys:
-        if pattern.grants(key) if effect is Effect.ALLOW else pattern.forbids(key):
+        if pattern.grants(key) if effect is _ALLOWS else pattern.forbids(key):
             return None
     return Violation(f"{place.end}.key", f"{_shown(key)} asked, expected {listed(place.keys)}")
 
@@ -170,7 +172,7 @@ def judge(effect: Effect, ends: Sequence[End], rules: Sequence[Rule], request: A
             if isinstance(outcome, Violation):
                 return Judgement((outcome,), (), passed + _rank(outcome), unselected=True)
             unknowns = [outcome] if unknowns is None else [*unknowns, outcome]
-        passed += len(ORDER)
+        passed += _CHECKS_OF_AN_END
     violations: list[Violation] | None = None
     for rule in rules:
         outcome = rule.check(request)

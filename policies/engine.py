@@ -38,6 +38,11 @@ from policies.plain import Ends, PlainDecision, plain_decision
 from policies.request import AccessRequest
 from policies.statement import Statement
 
+# Python 3.11 takes ten times as long for a member of an enumeration as for another name: those are looked up once.
+_ALLOW, _DENY, _NEEDS_FACTS = Verdict.ALLOW, Verdict.DENY, Verdict.NEEDS_FACTS
+_ALLOWS, _DENIES = Effect.ALLOW, Effect.DENY
+_ENFORCE, _SHADOW = Mode.ENFORCE, Mode.SHADOW
+
 MAX_REMEMBERED = 512
 """How many plain decisions are kept at a time; one weighs 1 KiB as a rule, and 12 KiB with the longest keys."""
 MAX_VIOLATIONS = 8
@@ -61,7 +66,7 @@ class Engine:
         """Judge one request against every statement that concerns it."""
         broken = check_builtin(request)
         if broken is not None:
-            return Decision(Verdict.DENY, self.version, violations=(broken,))
+            return Decision(_DENY, self.version, violations=(broken,))
         ends = (request.caller.principal, request.action, request.resource, request.source)
         plain = self._plain.get(ends)
         if plain is not None:
@@ -81,24 +86,26 @@ class Engine:
         if resource.bucket is not None:
             source_bucket = source.bucket if source is not None else None
             selecting, complete = self._index.find_selecting(principal, action, resource.bucket, source_bucket)
-            decision = self._judge(selecting, request)
+            tally = self._judge(selecting, request)
+            decision = tally.decision(self.version, request)
             if not decision.is_default:
-                self._remember(ends, selecting, decision)
+                if tally.plain:
+                    self._remember(ends, selecting, decision)
                 return decision
             if not complete:
                 about = self._index.find_about(principal, action, resource.bucket)
                 if len(about) > len(selecting):
-                    decision = self._judge(about, request)
+                    decision = self._judge(about, request).decision(self.version, request)
             if any(_selects(trace) for trace in decision.trace):
                 return decision
         # No statement selects both ends: the denial is explained by every statement about the caller and the action.
         # Those about other buckets apply to nothing here, but one of them may be what the caller had in mind.
         candidates = self._index.find(principal, action)
         if not candidates:
-            return Decision(Verdict.DENY, self.version, violations=(self._nothing_granted(principal, action),))
-        return self._judge(candidates, request)
+            return Decision(_DENY, self.version, violations=(self._nothing_granted(principal, action),))
+        return self._judge(candidates, request).decision(self.version, request)
 
-    def _judge(self, candidates: Sequence[Candidate], request: AccessRequest) -> Decision:
+    def _judge(self, candidates: Sequence[Candidate], request: AccessRequest) -> _Tally:
         tally = _Tally(measured=request.facts.measured)
         for candidate in candidates:
             try:
@@ -110,7 +117,7 @@ class Engine:
                 tally.add_match(candidate)
             else:
                 tally.add(candidate, judgement)
-        return tally.decision(self.version, request)
+        return tally
 
     def _remember(self, ends: Ends, candidates: Sequence[Candidate], decision: Decision) -> None:
         plain = plain_decision(candidates, decision)
@@ -131,48 +138,50 @@ class Engine:
 
 def _selects(trace: StatementTrace) -> bool:
     """Whether it is of an allow statement that fails by its rules only: none about another bucket comes nearer."""
-    return trace.effect is Effect.ALLOW and trace.mode is Mode.ENFORCE and not trace.unselected
+    return trace.effect is _ALLOWS and trace.mode is _ENFORCE and not trace.unselected
 
 
 class _Tally:
     """What the statements said so far."""
 
-    __slots__ = (
-        "_allow", "_allow_needs", "_deny", "_deny_needs", "_errors", "_failed", "_faulty", "_measured", "_shadow_allow",
-        "_shadow_deny", "_shadows", "_trace",
-    )  # fmt: skip
+    # What most decisions never set is not set for each of them.
+    plain = True
+    """Whether all that were added plainly match, or are not selected."""
+    _allow: Candidate | None = None
+    _deny: Candidate | None = None
+    _allow_needs: frozenset[Fact] = frozenset()
+    _deny_needs: frozenset[Fact] = frozenset()
+    _faulty = False
+    _shadows = _shadow_allow = _shadow_deny = False
 
     def __init__(self, *, measured: bool) -> None:
         self._measured = measured
-        self._allow: Candidate | None = None
-        self._deny: Candidate | None = None
-        self._allow_needs: frozenset[Fact] = frozenset()
-        self._deny_needs: frozenset[Fact] = frozenset()
         self._failed: list[tuple[int, Judgement]] = []
         """Enforced allow statements that failed, with how far they got."""
         self._trace: list[StatementTrace] = []
         self._errors: list[StatementError] = []
-        self._faulty = False
-        self._shadows = self._shadow_allow = self._shadow_deny = False
 
     def add_match(self, candidate: Candidate) -> None:
         """A statement that plainly matches."""
         # Nothing is asked of the statement itself: with many of them it would have to come from memory.
-        self._trace.append(_trace(candidate, (), matched=True))
+        asked = candidate.checks
+        self._trace.append(StatementTrace(candidate.id, asked.document, asked.effect, asked.mode, matched=True))
         self._apply(candidate)
 
     def add(self, candidate: Candidate, judgement: Judgement) -> None:
         """A statement of which something failed, or cannot be told."""
         asked = candidate.checks
+        if not judgement.unselected:
+            self.plain = False
         needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
-        applies = asked.effect is Effect.DENY and not judgement.violations and not needs
+        applies = asked.effect is _DENIES and not judgement.violations and not needs
         found = judgement.violations + tuple(unknown.violation for unknown in judgement.unknowns)
         self._trace.append(_trace(candidate, found, matched=applies, unselected=judgement.unselected))
         if applies:
             self._apply(candidate)
-        elif asked.mode is Mode.SHADOW:
+        elif asked.mode is _SHADOW:
             self._shadows = True
-        elif asked.effect is Effect.DENY:
+        elif asked.effect is _DENIES:
             self._deny_needs |= needs
         elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
             self._allow_needs |= needs
@@ -181,9 +190,10 @@ class _Tally:
 
     def add_fault(self, candidate: Candidate, fault: Exception) -> None:
         """A rule of a statement raised."""
+        self.plain = False
         self._trace.append(_trace(candidate, (Violation("error", "the statement could not be judged"),)))
         self._errors.append(StatementError(candidate.id, candidate.checks.document, f"{type(fault).__name__}: {fault}"))
-        if candidate.checks.mode is Mode.ENFORCE:
+        if candidate.checks.mode is _ENFORCE:
             self._faulty = True
         else:
             self._shadows = True
@@ -195,37 +205,33 @@ class _Tally:
         rehearsed = self._rehearsed() if self._shadows else None
         if self._faulty:
             failed = Violation("error", "the policy could not be judged", "InternalError")
-            return Decision(
-                Verdict.DENY, version, violations=(failed,), trace=trace, rehearsed=rehearsed, errors=errors
-            )
+            return Decision(_DENY, version, violations=(failed,), trace=trace, rehearsed=rehearsed, errors=errors)
         if deny is not None:
             violations = (_denial(deny.statement),)
             return Decision(
-                Verdict.DENY, version, deny.id, deny.checks.document, violations, trace,
+                _DENY, version, deny.id, deny.checks.document, violations, trace,
                 rehearsed=rehearsed, errors=errors,
             )  # fmt: skip
         needs = self._deny_needs if allow is not None else self._allow_needs and self._allow_needs | self._deny_needs
         if needs:
-            return Decision(Verdict.NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
+            return Decision(_NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
         if allow is not None:
             amendments = allow.checks.amendments(request)
             return Decision(
-                Verdict.ALLOW, version, allow.id, allow.checks.document, (), trace, amendments=amendments,
+                _ALLOW, version, allow.id, allow.checks.document, (), trace, amendments=amendments,
                 rehearsed=rehearsed, errors=errors,
             )  # fmt: skip
-        return Decision(
-            Verdict.DENY, version, violations=self._violations(), trace=trace, rehearsed=rehearsed, errors=errors
-        )
+        return Decision(_DENY, version, violations=self._violations(), trace=trace, rehearsed=rehearsed, errors=errors)
 
     def _apply(self, candidate: Candidate) -> None:
         asked = candidate.checks
-        if asked.mode is Mode.SHADOW:
+        if asked.mode is _SHADOW:
             self._shadows = True
-            if asked.effect is Effect.DENY:
+            if asked.effect is _DENIES:
                 self._shadow_deny = True
             else:
                 self._shadow_allow = True
-        elif asked.effect is Effect.DENY:
+        elif asked.effect is _DENIES:
             self._deny = self._deny or candidate
         else:
             self._allow = self._allow or candidate
@@ -233,10 +239,10 @@ class _Tally:
     def _rehearsed(self) -> Verdict:
         """The verdict if shadow statements decided too, as far as it can be told without measuring for them."""
         if self._faulty or self._deny is not None or self._shadow_deny:
-            return Verdict.DENY
+            return _DENY
         if self._allow is not None or self._shadow_allow:
-            return Verdict.NEEDS_FACTS if self._deny_needs else Verdict.ALLOW
-        return Verdict.NEEDS_FACTS if self._allow_needs else Verdict.DENY
+            return _NEEDS_FACTS if self._deny_needs else _ALLOW
+        return _NEEDS_FACTS if self._allow_needs else _DENY
 
     def _needs(self, unknowns: tuple[Unknown, ...]) -> frozenset[Fact]:
         """The facts still worth measuring."""
@@ -248,6 +254,8 @@ class _Tally:
         """Everything the nearest allow statement holds against the request, then what stopped the others."""
         if not self._failed:
             return (Violation("action", "no statement allows this, it is only named in shadow or deny statements"),)
+        if len(self._failed) == 1 and not self._failed[0][1].unknowns:
+            return tuple(dict.fromkeys(self._failed[0][1].violations))[:MAX_VIOLATIONS]
         ordered = sorted(self._failed, key=lambda item: -item[0])
         nearest = ordered[0][1]
         found = dict.fromkeys((*nearest.violations, *(unknown.violation for unknown in nearest.unknowns)))

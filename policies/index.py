@@ -196,7 +196,7 @@ class Index:
         complete = False
         own = self._exact.get(principal)
         if own is not None:
-            hit = own.by_names.get(bucket if source is None else _pair(bucket, source))
+            hit = own.by_names.get(bucket if source is None else f"{bucket}\n{source}")
             if isinstance(hit, list):
                 found += [candidate for candidate in hit if action in candidate.actions]
             elif hit is not None and action in hit.actions:

@@ -52,6 +52,8 @@ class Pattern:
         if not pieces:
             return text == self.text
         prefix, suffix = pieces[0], pieces[-1]
+        if len(pieces) == 2 and not suffix:
+            return text.startswith(prefix)
         position, end = len(prefix), len(text) - len(suffix)
         if position > end or not text.startswith(prefix) or not text.endswith(suffix):
             return False
@@ -70,6 +72,8 @@ class Pattern:
         """
         if not self.matches(key):
             return False
+        if "./" not in key and not key.endswith("."):
+            return True  # as most keys, without asking further
         return self.text == "*" or not has_dot_segment(key) or self._spells_dot_segments(key)
 
     def forbids(self, key: str) -> bool:

@@ -35,15 +35,17 @@ class PlainDecision(Struct, frozen=True, gc=False):
 
 
 def plain_decision(candidates: Sequence[Candidate], decision: Decision) -> PlainDecision | None:
-    """What can be remembered of a decision on `candidates`; None when it is not plain."""
-    if decision.is_default or len(candidates) > MAX_CANDIDATES:
+    """What can be remembered of a plain decision on `candidates`; None when it is too much, or amends.
+
+    The decision is not the default, and every candidate that is selected plainly matched.
+    """
+    if len(candidates) > MAX_CANDIDATES:
         return None
     rules: tuple[Rule, ...] = ()
-    for candidate, trace in zip(candidates, decision.trace, strict=True):
-        if trace.unselected:
-            continue
-        again = candidate.checks.asked_again
-        if trace.violations or again is None:
-            return None
-        rules += again
+    for trace, candidate in zip(decision.trace, candidates):  # noqa: B905  # each has its trace
+        if not trace.unselected:
+            again = candidate.checks.asked_again
+            if again is None:
+                return None
+            rules += again
     return PlainDecision(rules, decision)
