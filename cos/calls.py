@@ -62,8 +62,9 @@ class UploadPartCopy(Struct, frozen=True, gc=False):
     conditions: CopyConditions
 
 
-_SOURCE_FIELDS = {dialect: f"{dialect}copy-source".encode("ascii") for dialect in Dialect}
-_RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
+SOURCE_FIELDS = {dialect: f"{dialect}copy-source".encode("ascii") for dialect in Dialect}
+RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
+"""The header fields that name a copy's source, and the range of it."""
 
 CopyCall: TypeAlias = PutObjectCopy | UploadPartCopy
 Call: TypeAlias = ObjectCall | PutObjectCopy | UploadPartCopy
@@ -74,7 +75,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
 
     Raises COSError(InvalidArgument, InvalidCopySource, InvalidRequest, UnexpectedContent, ...).
     """
-    headers, query = request.headers, request.target.query
+    headers, query, dialect = request.headers, request.target.query, request.dialect
     body_bytes = read_content_length(headers)
     if operation.body is Body.NONE and body_bytes != 0:
         raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
@@ -84,7 +85,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     part, upload, version = _find_arguments(request.target.query_names)
     part_number = parse_part_number(query[part].value) if part is not None else None
     upload_id = parse_upload_id(query[upload].value) if upload is not None else None
-    fields = _find_fields(headers.known, request.dialect)
+    fields = _find_fields(headers.known, dialect)
     if not operation.copies:
         if fields.about_a_source is not None:
             # A range or condition of a source that is not named would be ignored upstream: say so instead.
@@ -99,10 +100,10 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
             part_number=part_number,
             upload_id=upload_id,
         )
-    raw_source = headers.get(_SOURCE_FIELDS[request.dialect]) or b""
-    source = parse_copy_source(raw_source, dialect=request.dialect, domains=domains)
+    raw_source = headers.get(SOURCE_FIELDS[dialect]) or b""
+    source = parse_copy_source(raw_source, dialect=dialect, domains=domains)
     conditions = _read_conditions(request, fields.conditions) if fields.conditions else NO_CONDITIONS
-    range_field = _RANGE_FIELDS[request.dialect]
+    range_field = RANGE_FIELDS[dialect]
     if part_number is None or upload_id is None:
         if headers.get(range_field):
             raise COSError("InvalidRequest", "Expected no copy source range without partNumber and uploadId.")
@@ -131,7 +132,7 @@ class _Fields(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _find_fields(known: FieldNames, dialect: Dialect) -> _Fields:
-    prefix = _SOURCE_FIELDS[dialect]
+    prefix = SOURCE_FIELDS[dialect]
     conditions = [(name, prefix + b"-" + name.encode("ascii")) for name in CONDITION_NAMES]
     first = next((name for name in known.distinct if name.startswith(prefix)), None)
     return _Fields(

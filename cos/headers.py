@@ -59,10 +59,13 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         received = tuple(fields)
-        self.known = known = _field_names_of(tuple(map(_name_of, received)))
-        values = map(bytes.strip, map(_value_of, received), _SURROUNDING)
-        self.fields = tuple(zip(known.names, values, strict=True))
-        self._by_name = by_name = dict(self.fields)
+        names, values = tuple(map(_name_of, received)), tuple(map(_value_of, received))
+        self.known = known = _field_names_of(names)
+        stripped = tuple(map(bytes.strip, values, _SURROUNDING))
+        if known.names != names or stripped != values:
+            received = tuple(zip(known.names, stripped, strict=True))
+        self.fields = received
+        self._by_name = by_name = dict(received)
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
         self._repeated = _NONE_REPEATED
         self.get = by_name.get

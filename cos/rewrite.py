@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from cos.address import Address, Level, cos_host, service_host
 from cos.byte_range import render_byte_range
-from cos.calls import Call, ObjectCall, UploadPartCopy
+from cos.calls import RANGE_FIELDS, SOURCE_FIELDS, Call, ObjectCall, UploadPartCopy
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
@@ -78,8 +78,6 @@ _CONTROLS = frozenset(
 """Control headers that are passed on, without their dialect prefix. `meta-*` is passed on as well."""
 
 _REWRITTEN = frozenset({"copy-source", "copy-source-range"})
-_SOURCE_FIELDS = {dialect: f"{dialect}copy-source".encode("ascii") for dialect in Dialect}
-_RANGE_FIELDS = {dialect: f"{dialect}copy-source-range".encode("ascii") for dialect in Dialect}
 _DROPPED = frozenset(
     # Signatures and tokens are the caller's; the SDK markers mean nothing upstream (reference page §1.2).
     {"security-token", "date", "sdk-log-debug", "sdk-retry", "user-agent", "decoded-content-length", "trailer"}
@@ -110,9 +108,9 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
         if source_region is None:
             raise ValueError("a copy source needs its region")
         source = render_copy_source(call.source, dialect=dialect, region=source_region)
-        headers += ((_SOURCE_FIELDS[dialect], source),)
+        headers += ((SOURCE_FIELDS[dialect], source),)
         if isinstance(call, UploadPartCopy) and call.byte_range is not None:
-            headers += ((_RANGE_FIELDS[dialect], render_byte_range(call.byte_range).encode("ascii")),)
+            headers += ((RANGE_FIELDS[dialect], render_byte_range(call.byte_range).encode("ascii")),)
         headers += _NO_BODY
     return UpstreamRequest(request.method, destination.host, destination.path, query, target, headers)
 
