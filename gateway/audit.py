@@ -15,6 +15,7 @@ Source: threat model C18; DESIGN §2 step 10.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from gateway.ports import AuditUnavailable
 
 MAX_WAITING_EVENTS = 20_000
 """Events held in memory while the file cannot be written. Beyond this new intents are refused."""
+MAX_WAITING_OUTCOMES = 2 * MAX_WAITING_EVENTS
+"""Beyond this outcomes are lost, and counted as failures."""
 SLOW_WRITE_SECONDS = 0.02
 """A write by the event loop that takes this long is the last one for `SLOW_DISK_SECONDS`."""
 SLOW_DISK_SECONDS = 10.0
@@ -51,7 +54,8 @@ class JsonLinesAuditLog:
         self._intents: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._flush_is_due = False
-        self._slow_until = 0.0
+        self._threaded_until = math.inf if sync else 0.0
+        """Until then (monotonic seconds) the thread writes."""
         self.failures = 0
         self.failing = False
         try:
@@ -63,30 +67,33 @@ class JsonLinesAuditLog:
 
     async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event and wait until it is durable. Raises AuditUnavailable."""
+        started = time.monotonic()
+        if self._flushing is not None or started < self._threaded_until or self.failing:
+            await self._record_slowly(self._line(event, described), started)
+        else:
+            self._write_now(self._line(event, described), started)
+
+    async def _record_slowly(self, line: bytes, now: float) -> None:
         if len(self._outcomes) + len(self._intents) >= MAX_WAITING_EVENTS:
             raise AuditUnavailable("too many audit events are waiting to be written")
-        line = self._line(event, described)
-        if self._sync or self._flushing is not None or time.monotonic() < self._slow_until:
-            written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._intents.append((line, written))
-            if self._flushing is None:
-                self._start_flushing()
-            await written
+        if self._flushing is None and now >= self._threaded_until:
+            self._write_now(line, now)
             return
-        try:
-            self._write_now(line)
-        except OSError as error:
-            raise _unavailable(error) from error
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._intents.append((line, written))
+        if self._flushing is None:
+            self._start_flushing()
+        await written
 
     def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event soon. It is kept and tried again while the file cannot be written."""
-        if len(self._outcomes) + len(self._intents) >= 2 * MAX_WAITING_EVENTS:
+        if len(self._outcomes) >= MAX_WAITING_OUTCOMES:
             self.failures += 1
             return
         self._outcomes.append(self._line(event, described))
         if self._flush_is_due or self._flushing is not None:
             return
-        if self._sync or time.monotonic() < self._slow_until:
+        if time.monotonic() < self._threaded_until:
             self._start_flushing()
         else:
             # At the end of this turn of the loop, unless an intent takes it along before.
@@ -112,23 +119,22 @@ class JsonLinesAuditLog:
         """Write the outcomes that no intent took along."""
         self._flush_is_due = False
         if self._outcomes and self._flushing is None:
-            with suppress(OSError):
-                self._write_now(b"")
+            with suppress(AuditUnavailable):
+                self._write_now(b"", time.monotonic())
 
-    def _write_now(self, line: bytes) -> None:
-        """Hand the kernel the outcomes that wait, and one line more. Raises OSError; the outcomes then wait on."""
-        started = time.monotonic()
+    def _write_now(self, line: bytes, started: float) -> None:
+        """Hand the kernel the outcomes that wait, and one line more. Raises AuditUnavailable; the outcomes wait on."""
         try:
             self._write(b"".join(self._outcomes) + line)
-        except OSError:
+        except OSError as error:
             self.failures += 1
             self.failing = True
-            raise
+            raise _unavailable(error) from error
         self._outcomes.clear()
         self.failing = False
         ended = time.monotonic()
         if ended - started >= SLOW_WRITE_SECONDS:
-            self._slow_until = ended + SLOW_DISK_SECONDS
+            self._threaded_until = ended + SLOW_DISK_SECONDS
 
     def _start_flushing(self) -> None:
         self._flushing = asyncio.get_running_loop().create_task(self._flush())
@@ -144,10 +150,10 @@ class JsonLinesAuditLog:
                 try:
                     await loop.run_in_executor(self._executor, self._write, lines)
                 except OSError as error:
-                    self.failures += 1
-                    self.failing = True
                     # An outcome is a fact that must not be lost; an intent is refused and so never happened.
                     self._outcomes[:0] = outcomes
+                    self.failures += 1
+                    self.failing = True
                     for _, written in intents:
                         if not written.done():
                             written.set_exception(_unavailable(error))

@@ -74,7 +74,7 @@ class Pipeline:
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one exchange: with COS's answer, or with one clear error. Never raises but on cancellation."""
-        context = Context(exchange.request_id, exchange.client_address, certificate=exchange.certificate)
+        context = Context(exchange.request_id, exchange.client_address, exchange.certificate)
         result = "failed"
         try:
             await self._walk(exchange, context)
@@ -114,13 +114,20 @@ class Pipeline:
             caller, form = await admit_form(exchange, request, address, self._authenticator, now=now)
             context.caller, context.form, context.scheme = caller, form, form.scheme
             request, address = context.request, context.address = form.request, form.address
-        elif (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None:
+        elif (
+            request.method == "OPTIONS"
+            and (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None
+        ):
             caller = context.caller = anybody
         elif (
-            holder := self._authenticator.unsigned(
-                received, exchange.certificate, now=now, client_address=exchange.client_address
+            exchange.certificate is not None
+            and (
+                holder := self._authenticator.unsigned(
+                    received, exchange.certificate, now=now, client_address=exchange.client_address
+                )
             )
-        ) is not None:
+            is not None
+        ):
             caller = context.caller = holder
             exchange.payload = self._authenticator.open_payload(request, operation, None)
             context.dry_run = read_dry_run(request, None)
@@ -142,28 +149,25 @@ class Pipeline:
         with self._in_flight.admit(caller.principal):
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
             call = context.call = read_call(request, address, operation, self._domains)
-            context.bucket = self._authorizer.resolve(address)
-            context.source_bucket = self._authorizer.resolve_source(call)
+            bucket = context.bucket = self._authorizer.resolve(address)
+            source = context.source_bucket = self._authorizer.resolve_source(call)
 
             # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
-            #       A batch delete names its objects in its body: each of them is judged instead.
             body: AsyncIterator[bytes] | bytes
-            if operation.name == "DeleteMultipleObjects":
-                body = await self._judged_batch(exchange, context, call, now=now)
-            elif operation.name == "CompleteMultipartUpload":
-                # Its body names the parts: how large the object becomes may be policy's business.
-                body = document = await self._document(exchange, call)
-                await self._authorizer.authorize(context, now=now, document=document)
+            if operation.body is Body.DOCUMENT:
+                body = await self._judged_document(exchange, context, call, now=now)
             else:
                 await self._authorizer.authorize(context, now=now)
-                body = b"" if context.dry_run else await self._body(exchange, call)
+                # A copy has no body of its own, unless it promised one.
+                bodiless = exchange.payload is None and not isinstance(call, ObjectCall)
+                body = b"" if bodiless or context.dry_run else await self._body(exchange, call)
             if context.dry_run:
                 await answer_dry_run(exchange, context, self._authorizer.reason_detail)
                 return
 
             # 10  The intent is durable, or nothing is sent.
-            context.intended = described(context)
-            await self._audit.record(_INTENT, context.intended)
+            intended = context.intended = described(context)
+            await self._audit.record(_INTENT, intended)
             context.asked = None
 
             # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
@@ -171,20 +175,20 @@ class Pipeline:
             upstream_request = rewrite(
                 request,
                 call,
-                region=context.bucket.region if context.bucket is not None else address.region,
-                source_region=context.source_bucket.region if context.source_bucket is not None else None,
+                region=bucket.region if bucket is not None else address.region,
+                source_region=source.region if source is not None else None,
             )
             if context.decision is not None and context.decision.amendments:
                 added = [(amendment.name, amendment.value) for amendment in context.decision.amendments]
                 upstream_request = with_controls(upstream_request, request.dialect, added)
-            if request.dialect is Dialect.S3 and operation.body is Body.DOCUMENT and isinstance(body, bytes):
+            if operation.body is Body.DOCUMENT and request.dialect is Dialect.S3 and isinstance(body, bytes):
                 # COS wants a Content-MD5 that S3 clients of today no longer send; its own clients do.
                 upstream_request = with_content_md5(upstream_request, body)
             response = await self._forwarder.send(
                 upstream_request,
                 body,
-                bucket=context.bucket,
-                source=context.source_bucket,
+                bucket=bucket,
+                source=source,
                 dialect=request.dialect,
                 replayable=operation.replayable,
                 response_timeout_seconds=self._copy_timeout_seconds if operation.name in RESULT_ROOTS else None,
@@ -198,11 +202,22 @@ class Pipeline:
             finally:
                 await response.aclose()
 
-    async def _judged_batch(self, exchange: Exchange, context: Context, call: Call, *, now: float) -> bytes:
-        """The document of a batch delete, each of whose keys was allowed. The same bytes are sent."""
-        document = await self._document(exchange, call)
-        self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
-        return document
+    async def _judged_document(
+        self, exchange: Exchange, context: Context, call: Call, *, now: float
+    ) -> AsyncIterator[bytes] | bytes:
+        """The document that an allowed call sends. The bytes that were judged are those that are sent."""
+        if call.operation.name == "DeleteMultipleObjects":
+            # It names the objects: each of them is judged, instead of the bucket.
+            document = await self._document(exchange, call)
+            self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
+            return document
+        if call.operation.name == "CompleteMultipartUpload":
+            # It names the parts: how large the object becomes may be policy's business.
+            document = await self._document(exchange, call)
+            await self._authorizer.authorize(context, now=now, document=document)
+            return document
+        await self._authorizer.authorize(context, now=now)
+        return b"" if context.dry_run else await self._body(exchange, call)
 
     async def _document(self, exchange: Exchange, call: Call) -> bytes:
         """A bounded document, read whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import threading
 import time
 from contextlib import suppress
@@ -75,6 +76,51 @@ async def test_after_a_failed_write_outcomes_are_kept_and_written_later(tmp_path
     await log.aclose()
 
 
+@pytest.mark.parametrize("sync", [False, True], ids=["process", "disk"])
+async def test_what_does_not_fit_is_cut_off_again(tmp_path: Path, sync: bool) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=sync)
+    await log.record({"n": 0})
+    whole = log.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel writes as much as may be, then says that the file is too large: as on a disk that fills up.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 10, hard))
+    try:
+        log.note({"n": "outcome"})
+        with pytest.raises(AuditUnavailable, match="too large"):
+            await log.record({"n": "intent"})
+        assert log.path.read_bytes() == whole
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await log.record({"n": 1})
+    assert [event["n"] for event in lines(log.path)] == [0, "outcome", 1]
+    await log.aclose()
+
+
+async def test_what_two_events_share_is_rendered_once_and_stands_in_both(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    described = json.dumps({"request_id": "r", "resource": {"key": 'a"}\n{'}}).encode()
+    await log.record({"type": "intent"}, described)
+    log.note({"type": "outcome", "status": 200}, described)
+    await log.aclose()
+    intent, outcome = lines(log.path)
+    assert next(iter(intent)) == next(iter(outcome)) == "time"
+    assert intent.items() >= {"type": "intent", "request_id": "r"}.items()
+    assert outcome.items() >= {"type": "outcome", "status": 200, "request_id": "r"}.items()
+    assert intent["resource"] == outcome["resource"] == {"key": 'a"}\n{'}
+
+
+async def test_an_intent_takes_the_outcomes_that_wait_along(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    log.note({"n": 0})
+    assert lines(log.path) == []
+    await log.record({"n": 1})
+    assert [event["n"] for event in lines(log.path)] == [0, 1]
+    log.note({"n": 2})
+    await asyncio.sleep(0)
+    assert [event["n"] for event in lines(log.path)] == [0, 1, 2], "at the end of the loop's turn"
+    await log.aclose()
+
+
 async def test_a_torn_last_line_is_closed_and_flagged(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     path.write_bytes(b'{"n":0}\n{"n":1,"to')
@@ -109,7 +155,7 @@ async def test_a_disk_that_makes_the_loop_wait_is_left_to_the_thread(tmp_path: P
     fill(writer)
     threading.Timer(0.2, os.read, (reader, 1 << 20)).start()
     await log.record({"n": 0})
-    assert log._slow_until > time.monotonic()
+    assert log._threaded_until > time.monotonic()
     fill(writer)
     waiting = asyncio.create_task(log.record({"n": 1}))
     await asyncio.sleep(0.05)
@@ -120,3 +166,25 @@ async def test_a_disk_that_makes_the_loop_wait_is_left_to_the_thread(tmp_path: P
     await log.aclose()
     os.close(reader)
     os.close(writer)
+
+
+async def test_an_intent_that_comes_while_a_write_fails_is_refused_as_well(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=True)
+    descriptor, log._file = log._file, writer
+    fill(writer)
+    first = asyncio.create_task(log.record({"n": 1}))
+    while log._flushing is None or log._intents:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(log.record({"n": 2}))
+    while not log._intents:
+        await asyncio.sleep(0)
+    os.close(reader)
+    for waiting in (first, second):
+        with pytest.raises(AuditUnavailable, match="Broken pipe"):
+            await asyncio.wait_for(waiting, 10)
+    log._file = descriptor
+    os.close(writer)
+    await log.record({"n": 3})
+    assert [event["n"] for event in lines(log.path)] == [3]
+    await log.aclose()
