@@ -7,6 +7,7 @@ anything about a key. An unknown key costs the same work as a known one (threat 
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -35,7 +36,8 @@ from gateway.ports import AccessKey, AccessKeys, KeyState, KeyUses, Sessions
 from gateway.secret import Secret
 from policies.request import Caller
 
-_NOBODY = AccessKey(id="", secret=Secret("no such key: this secret only costs time"), principal="")
+_NOBODY = AccessKey(id="", secret=Secret(secrets.token_hex(16)), principal="")
+"""Stands in for a key that is unknown, and only costs time: nobody knows its secret, so it proves nothing."""
 
 SIGV2_LABEL, SIGV2_ALLOWED = "sigv2", "allow"
 """The label of a key that may sign with Signature Version 2, where the gateway accepts it at all."""

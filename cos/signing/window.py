@@ -36,7 +36,7 @@ def check_window(claim: Claim, *, now: int, limits: WindowLimits = DEFAULT_LIMIT
 
     Raises COSError(AccessDenied, RequestTimeTooSkewed).
     """
-    first, last = start, end = claim.window
+    start, end = claim.window
     terms = claim.terms
     in_header = claim.carrier is Carrier.HEADER
     if isinstance(terms, QSignTerms):
@@ -46,9 +46,11 @@ def check_window(claim: Claim, *, now: int, limits: WindowLimits = DEFAULT_LIMIT
         if abs(now - start) > limits.skew_seconds:
             raise COSError("RequestTimeTooSkewed")
         return
-    elif isinstance(terms, SigV2Terms):
-        # It says when it ends and not when it began: what is left of it must not be too long.
-        first = start = now
+    else:
+        if isinstance(terms, SigV2Terms):
+            # It says when it ends and not when it began: what is left of it must not be too long.
+            start = now
+        first, last = start, end
     if now > end:
         raise COSError("AccessDenied", EXPIRED_MESSAGE)
     if now < start - limits.skew_seconds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cos.errors import COSError
@@ -86,3 +88,13 @@ async def test_after_too_many_failures_the_right_secret_is_still_let_in() -> Non
     for _ in range(3):
         await bench.ask("GET", secret_key="wrong")
     assert (await bench.ask("GET", "/up/film.mov")).status == 200
+
+
+@pytest.mark.parametrize("secret", ["", "no such key: this secret only costs time", "wrong"])
+async def test_nobody_has_a_secret_for_unknown_keys(secret: str) -> None:
+    bench = Bench()
+    for age in range(3):
+        answer = await bench.ask("GET", secret_id="nobody", secret_key=secret, now=int(time.time()) - age)
+        assert answer.element("Code") == "InvalidAccessKeyId"
+    # Otherwise anyone could fill the memory for sign keys that have proved right.
+    assert len(bench.pipeline._authenticator._sign_keys) == 0
