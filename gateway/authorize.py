@@ -21,6 +21,8 @@ from gateway.ports import BucketRecord, Buckets, Policies
 from policies.decision import Decision, Fact, ReasonDetail, Verdict
 from policies.request import Facts
 
+_ALLOW, _NEEDS_FACTS = Verdict.ALLOW, Verdict.NEEDS_FACTS
+
 
 class Authorizer:
     """Resolves buckets, asks policy, and fetches facts when a rule asks for them."""
@@ -67,11 +69,11 @@ class Authorizer:
         """
         asked = context.asked = access_request(context, now=now)
         decision = self._decide(asked)
-        if decision.verdict is Verdict.NEEDS_FACTS and not context.dry_run:
+        if decision.verdict is _NEEDS_FACTS and not context.dry_run:
             asked = context.asked = replace(asked, facts=await self._measured(context, decision, document))
             decision = self._decide(asked)
         context.decided(decision)
-        if decision.verdict is not Verdict.ALLOW:
+        if decision.verdict is not _ALLOW:
             _enforce(context, decision, self.reason_detail)
 
     def authorize_deletes(self, context: Context, objects: Sequence[ObjectVersion], *, now: float) -> None:

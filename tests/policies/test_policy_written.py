@@ -99,6 +99,25 @@ def test_what_is_written_is_read_back(request_: AccessRequest) -> None:
     assert again.caller == request_.caller
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-03T04:05:06+00:00",
+        "2026-02-03T04:05:06.000001+00:00",
+        "2026-12-31T23:59:59.999999+00:00",
+        "2026-02-03T04:05:06.500000+08:00",
+        "2026-02-03T04:05:06-03:30",
+        "1970-01-01T00:00:00+00:00",
+        "9999-12-31T23:59:59+14:00",
+    ],
+)
+def test_a_moment_is_written_with_its_offset_and_whole_fraction(text: str) -> None:
+    moment = datetime.fromisoformat(text)
+    assert moment.isoformat() == text
+    assert render_request(rebuilt(copy(), time=moment))["time"] == text
+    assert write_request(rebuilt(copy(), time=moment.astimezone(UTC))).time == moment.astimezone(UTC).isoformat()
+
+
 def test_nothing_that_is_absent_is_written() -> None:
     assert set(render_request(AccessRequest(Caller("p", "k"), "cos:GetService", Resource(None)))) == {
         "principal",
