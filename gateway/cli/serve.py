@@ -44,6 +44,7 @@ def _run(config: Path | None, flags: dict[str, Any], profile: Path | None) -> No
     from gateway.process.descriptors import raise_limit
     from gateway.process.environ import hide_secret_variables
     from gateway.process.memory import keep_memory_private
+    from gateway.process.pages import leave_pages_of_files
     from gateway.settings import LogFormat, load_settings
     from gateway.telemetry import configure_logging
 
@@ -53,6 +54,7 @@ def _run(config: Path | None, flags: dict[str, Any], profile: Path | None) -> No
     settings = load_settings(config, flags)
     hide_secret_variables()
     configure_logging(level=settings.log.level, json=settings.log.format is LogFormat.JSON)
+    leave_pages_of_files()
     if settings.workers == 1:
         _serve_alone(settings, profile)
     else:

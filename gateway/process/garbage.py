@@ -12,7 +12,7 @@ import ctypes
 import gc
 import sys
 
-from gateway.process.pages import use_large_pages
+from gateway.process.pages import leave_pages_of_files, use_large_pages
 
 YOUNG_OBJECTS = 10_000
 """Containers made and not yet freed that start a look at the young ones (Python's default: 700)."""
@@ -26,4 +26,5 @@ def settle() -> None:
         # What reading policies and settings took goes back to the system: glibc would keep it.
         library.malloc_trim(0)
     use_large_pages()
+    leave_pages_of_files()
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)

@@ -1,4 +1,4 @@
-"""What lives long lies in large pages, where the system has them, and is otherwise left as it is."""
+"""What lives long lies in large pages, where the system has them; what only the start needed is let go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from gateway.process.pages import unchanged
 
 ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 PROGRAM = """
@@ -54,3 +56,46 @@ def test_memory_is_moved_and_holds_what_it_held() -> None:
 def test_a_system_that_refuses_changes_nothing() -> None:
     _, moved, after, same, _ = run(refused=True)
     assert (moved, after, same) == ("0", "0", "True")
+
+
+LEAVING = """
+import hashlib, json, ssl, sqlite3, zlib
+from gateway.process.pages import leave_pages_of_files
+
+def work():
+    row = sqlite3.connect(":memory:").execute("SELECT 40 + 2").fetchone()
+    return json.dumps([row, hashlib.sha1(b"a").hexdigest(), zlib.crc32(b"a"), ssl.create_default_context().verify_mode])
+
+before, left = work(), leave_pages_of_files()
+assert before == work() == work() and leave_pages_of_files() == left
+print(left)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which pages a process holds")
+def test_code_that_was_let_go_comes_back_when_it_is_needed() -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) > 1024 * 1024
+
+
+def mapping(line: str, anonymous_kib: int) -> str:
+    return f"{line}\nSize: 8 kB\nRss: 8 kB\nAnonymous: {anonymous_kib:>8} kB\nKSM: 0 kB\nVmFlags: rd mr mw me\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "anonymous_kib", "expected"),
+    [
+        pytest.param("1000-3000 r-xp 00001000 fe:00 26723   /usr/lib/libc.so.6", 0, [(0x1000, 0x2000)], id="code"),
+        pytest.param("1000-3000 r--p 00001000 fe:00 26723   /usr/lib/a b.so", 0, [(0x1000, 0x2000)], id="constants"),
+        pytest.param("1000-3000 r--p 00001000 fe:00 26723   /usr/lib/libc.so.6", 4, [], id="changed by the linker"),
+        pytest.param("1000-3000 r-xp 00001000 fe:00 26723   /usr/lib/libc.so.6", 4, [], id="changed code"),
+        pytest.param("1000-3000 rw-p 00001000 fe:00 26723   /usr/lib/libc.so.6", 0, [], id="can be written"),
+        pytest.param("1000-3000 r--s 00001000 fe:00 26723   /tmp/shared", 0, [], id="shared"),
+        pytest.param("1000-3000 r-xp 00000000 00:00 0       [vdso]", 0, [], id="the kernel's"),
+        pytest.param("1000-3000 r--p 00000000 00:00 0", 0, [], id="no file"),
+    ],
+)
+def test_only_what_is_as_in_its_file_is_let_go(line: str, anonymous_kib: int, expected: list[tuple[int, int]]) -> None:
+    around = mapping("0500-0600 rw-p 00000000 00:00 0 [heap]", 12)
+    text = around + mapping(line, anonymous_kib) + around
+    assert unchanged(text.splitlines(keepends=True)) == expected
