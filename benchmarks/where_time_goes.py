@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,23 @@ async def _lowest(stage: Callable[[], Any], *, asynchronous: bool) -> float:
     return best
 
 
-async def _nothing(_: Any) -> None:
-    """Takes what would go to the client's socket."""
+class _Nobody:
+    """Takes what would go to the client's socket; its body is empty."""
+
+    async def receive(self) -> tuple[bytes, bool]:
+        return b"", False
+
+    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        pass
+
+    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        pass
+
+    async def send(self, piece: bytes, *, last: bool) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
 
 
 async def _measure(folder: Path) -> list[tuple[str, float]]:
@@ -67,16 +82,17 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
     line, *rest = head.split(b"\r\n")
     fields = [(name.lower(), value.strip()) for name, _, value in (field.partition(b":") for field in rest)]
     method, target = line.split(b" ")[0].decode(), line.split(b" ")[1]
-    scope = {
-        "type": "http", "method": method, "raw_target": target, "headers": fields, "client": ("127.0.0.1", 1),
-        "abort": lambda: None,
-    }  # fmt: skip
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
 
     def exchange() -> Exchange:
-        return Exchange(scope, receive, _nothing, new_request_id())
+        return Exchange(
+            _Nobody(),
+            method=method,
+            raw_target=target,
+            raw_headers=fields,
+            client_address="127.0.0.1",
+            certificate=None,
+            request_id=new_request_id(),
+        )
 
     found: list[tuple[str, float]] = []
     async with open_services(settings) as services:

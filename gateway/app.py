@@ -9,17 +9,14 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin.api import api_app
 from gateway.admin.app import admin_app
 from gateway.admin.crew import Alone, Crew
-from gateway.exchange import ClientGone, Exchange
-from gateway.identifiers import new_request_id
-from gateway.pipeline import Pipeline
+from gateway.exchange import Handler
 from gateway.process.descriptors import connections_possible
 from gateway.server.acceptor import SecureServer, SharingServer
+from gateway.server.asgi import handler_for
 from gateway.server.connections import Connections
 from gateway.server.data_protocol import data_protocol
 from gateway.server.deadlines import Deadlines
@@ -29,32 +26,6 @@ from gateway.server.turns import PublishedConnections, Turn
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 from gateway.sts import SessionEndpoint, sts_app
-
-
-class DataPlane:
-    """Every HTTP request of the data port goes to the pipeline; there is no route to forget it on."""
-
-    def __init__(self, app: ASGIApp, pipeline: Pipeline) -> None:
-        self._app = app
-        self._pipeline = pipeline
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            await self._pipeline.handle(Exchange(scope, receive, send, new_request_id()))
-        except (ClientGone, asyncio.CancelledError):
-            # The connection is gone: nobody is left to answer, and the server has closed it.
-            return
-
-
-def data_app(pipeline: Pipeline) -> ASGIApp:
-    """The data port's application: the data plane around an application without routes.
-
-    Outermost, since Starlette's own outermost layer would wrap every message of every response.
-    """
-    return DataPlane(Starlette(), pipeline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +152,8 @@ async def serving(
 
 def _data_server(settings: Settings, services: Services, turn: Turn | None) -> Server:
     possible = connections_possible(settings.data.max_connections)
-    return _server(data_app(services.pipeline), settings, services, max_connections=possible, dates=False, turn=turn)
+    # Every request of the data port goes to the pipeline; there is no route to forget it on.
+    return _server(services.pipeline.handle, settings, services, max_connections=possible, turn=turn)
 
 
 def _sts_server(settings: Settings, services: Services) -> Server:
@@ -195,19 +167,19 @@ def _sts_server(settings: Settings, services: Services) -> Server:
         territories=sessions.territories,
     )
     # Its callers are the data port's: the same deadlines and certificate, and connections of its own.
-    return _server(sts_app(endpoint), settings, services, max_connections=settings.data.max_connections, dates=True)
+    handler = handler_for(sts_app(endpoint), scheme=settings.tls.scheme)
+    return _server(handler, settings, services, max_connections=settings.data.max_connections)
 
 
 def _server(
-    app: ASGIApp,
+    handler: Handler,
     settings: Settings,
     services: Services,
     *,
     max_connections: int,
-    dates: bool,
     turn: Turn | None = None,
 ) -> Server:
-    """A server for applications, over TLS if there is a certificate. `dates`: its answers are given theirs."""
+    """A server that calls the handler for each request, over TLS if there is a certificate."""
     deadlines = Deadlines(
         head_seconds=settings.data.header_timeout_seconds,
         body_idle_seconds=settings.data.body_idle_timeout_seconds,
@@ -222,7 +194,7 @@ def _server(
     )
     speaks = data_protocol if services.certificate is None else secure_protocol
     config = uvicorn.Config(
-        app,
+        handler,
         http=speaks(deadlines, connections),
         loop="none",
         lifespan="off",
@@ -231,7 +203,7 @@ def _server(
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=dates,
+        date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(settings.data.drain_seconds),
         backlog=2048,

@@ -1,26 +1,46 @@
 """One HTTP exchange at the data port's edge: what was received, and the way to answer.
 
-The pipeline knows this class and nothing of ASGI. Bodies pass in pieces both ways; the server underneath
+The pipeline knows this class and nothing of the server. Bodies pass in pieces both ways; the server underneath
 stops reading when a piece is not taken and `write` waits when the client does not read.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Protocol
 
 from cos.errors import COSError
 from gateway.client_certificates import ClientCertificate
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 
 class ClientGone(Exception):
     """The client closed the connection before the exchange was over."""
+
+
+class Channel(Protocol):
+    """The server's side of one exchange. Sending waits while the client does not read, and is nothing once it left."""
+
+    async def receive(self) -> tuple[bytes, bool]:
+        """The next piece of the request body, and whether more may follow. Raises ClientGone."""
+        ...
+
+    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        """Head and whole body at once. `Date` is added; framing follows from the headers (lower-case names)."""
+        ...
+
+    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """The head alone, as in `answer`."""
+        ...
+
+    async def send(self, piece: bytes, *, last: bool) -> None:
+        """A piece of the body."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        ...
 
 
 class BodyReader(Protocol):
@@ -43,11 +63,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_abort",
+        "_channel",
         "_ended",
         "_pushed_back",
-        "_receive",
-        "_send",
         "bytes_in",
         "bytes_out",
         "certificate",
@@ -61,23 +79,30 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        self._receive = receive
-        self._send = send
-        self._abort: Callable[[], None] = scope["abort"]
-        self.method: str = scope["method"]
-        self.raw_target: bytes = scope["raw_target"]
-        self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
-        client = scope.get("client")
-        self.client_address: str = client[0] if client else ""
-        self.certificate: ClientCertificate | None = scope.get("certificate")
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        method: str,
+        raw_target: bytes,
+        raw_headers: list[tuple[bytes, bytes]],
+        client_address: str,
+        certificate: ClientCertificate | None,
+        request_id: str,
+    ) -> None:
+        """`raw_headers` have lower-case names; `client_address` is empty when there is none."""
+        self._channel = channel
+        self.method = method
+        self.raw_target = raw_target
+        self.raw_headers = raw_headers
+        self.client_address = client_address
+        self.certificate = certificate
         self.request_id = request_id
         self.started = time.monotonic()
         self.payload: BodyReader | None = None
         self._pushed_back = b""
         self._ended = False
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.bytes_in = self.bytes_out = 0
         self.status: int | None = None
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -112,11 +137,8 @@ class Exchange:
         if piece:
             yield piece
         while not self._ended:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            self._ended = not message.get("more_body", False)
-            piece = message.get("body", b"")
+            piece, more = await self._channel.receive()
+            self._ended = not more
             if piece:
                 self.bytes_in += len(piece)
                 yield piece
@@ -135,32 +157,37 @@ class Exchange:
                 raise COSError("XMLSizeLimit", f"Expected a body of at most {max_bytes} bytes.")
         return bytes(pieces)
 
-    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send the response head. `Date` is added; framing follows from the headers given."""
         self.status = status
-        fields = [(b"date", http_date()), *headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        await self._channel.start(status, headers)
 
     async def write(self, piece: bytes) -> None:
         """Send a piece of the response body; waits while the client does not read."""
         if piece:
             self.bytes_out += len(piece)
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            await self._channel.send(piece, last=False)
 
     async def finish(self, piece: bytes = b"") -> None:
         """Send the last piece and end the response cleanly."""
         self.bytes_out += len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": False})
+        await self._channel.send(piece, last=True)
 
-    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> None:
+    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> None:
         """Send a whole response at once. `headers` say its length; to HEAD no body is sent, whatever they say."""
-        await self.start(status, headers)
-        await self.finish(b"" if self.method == "HEAD" else body)
+        self.status = status
+        if self.method == "HEAD":
+            body = b""
+        self.bytes_out += len(body)
+        await self._channel.answer(status, headers, body)
 
     def abort(self) -> None:
         """Cut the connection in the middle of a response: the client must not take it for a whole one."""
-        self._abort()
+        self._channel.abort()
 
+
+Handler = Callable[[Exchange], Awaitable[None]]
+"""Answers an exchange. Raises ClientGone, and CancelledError when it is not to go on."""
 
 _date: tuple[int, bytes] = (0, b"")
 

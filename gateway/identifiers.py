@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from itertools import count
 
 _DECISION_ID = re.compile(r"d-[0-9a-f]{20}", re.ASCII)
@@ -18,11 +19,11 @@ _REQUEST_ID = re.compile(rb"([0-9a-f]{8})_", re.ASCII)
 def _new_process() -> None:
     """Begin the ids of this process; a forked one must not go on with its parent's."""
     global _process, _next
-    _process = f"{os.getpid():x}_{int.from_bytes(os.urandom(4)):x}"
+    _process = b"%x_%x" % (os.getpid(), int.from_bytes(os.urandom(4)))
     _next = count(int.from_bytes(os.urandom(3)))
 
 
-_process: str
+_process: bytes
 _next: count[int]
 _new_process()
 os.register_at_fork(after_in_child=_new_process)
@@ -30,7 +31,8 @@ os.register_at_fork(after_in_child=_new_process)
 
 def new_request_id() -> str:
     """Unique per process and counter; not a secret."""
-    return b64encode(f"{int(time.time()):x}_{_process}_{next(_next):x}".encode("ascii")).decode("ascii")
+    text = b"%x_%b_%x" % (int(time.time()), _process, next(_next))
+    return b2a_base64(text, newline=False).decode("ascii")
 
 
 def new_decision_id() -> str:
@@ -40,7 +42,7 @@ def new_decision_id() -> str:
 
 def new_trace_id(request_id: str) -> str:
     """A trace id in COS's shape (base64 of a long hexadecimal text), derived from the request id."""
-    return b64encode(request_id.encode("ascii").hex().encode("ascii")).decode("ascii")
+    return b2a_base64(request_id.encode("ascii").hex().encode("ascii"), newline=False).decode("ascii")
 
 
 def time_of_id(identifier: str) -> int | None:

@@ -1,35 +1,40 @@
-"""The data port's HTTP: uvicorn's httptools protocol with what a proxy facing strangers needs besides.
+"""The data port's HTTP on one connection: what a proxy facing strangers needs, on httptools' parser.
 
-Added here, and only here: the raw request target (uvicorn keeps only its path), errors of the HTTP parser as
-COS XML with a request id, limits on heads, trailers, pipelines and connections, cancellation of a request whose
-client has gone, and deadlines for clients that drip or do not read (uvicorn has none of these). It builds on
-names of uvicorn's protocol class, so pyproject.toml pins its minor version, and `tests/gateway/server/test_server.py`
-holds sockets open against every one of them.
+The raw request target, errors of the HTTP parser as COS XML with a request id, limits on heads, trailers, pipelines
+and connections, cancellation of a request whose client has gone, and deadlines for clients that drip or do not read.
+uvicorn makes the connections and ends them: `connections`, `tasks` and `shutdown` are what it knows of them.
 
 A connection is refused, cut or left alone as a whole: what follows a request that could not be read is never
 read as another one.
 
-Source: DESIGN §7; threat model C8, C9, C14, C15.
+Source: DESIGN §7; threat model C8, C9, C14, C15. Decisions: docs/adr/0007-uvicorn-with-deadlines.md,
+docs/adr/0022-requests-without-asgi.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import select
+import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from uvicorn.server import ServerState
 
 from cos.errors import COSError
-from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
+from cos.request import MAX_HEADER_BYTES
 from cos.target import MAX_TARGET_BYTES
 from gateway.client_certificates import ClientCertificate
+from gateway.exchange import ClientGone, Exchange, Handler
+from gateway.identifiers import new_request_id
+from gateway.server.channel import RequestChannel
 from gateway.server.connections import Admission, Connections
 from gateway.server.deadlines import Deadlines
-from gateway.server.request_scope import check_framing, fill_scope
-from gateway.server.responses import NO_TUNNEL, Flow, GentleTransport, ResponseCycle, render_refusal
+from gateway.server.framing import check_head
+from gateway.server.responses import NO_TUNNEL, render_refusal
+from gateway.server.timed_protocol import TimedProtocol
 
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""
@@ -37,45 +42,67 @@ MAX_PIPELINED = 8
 """Requests that may wait on one connection for the answer before theirs."""
 TURN_AWAY_SECONDS = 1.0
 """How long a connection too many may take to say anything, to be told SlowDown."""
-WATCH_SECONDS = 1.0
-"""How often a client that is not read from is looked at: has it gone?"""
 
 
-def data_protocol(deadlines: Deadlines, connections: Connections | None = None) -> type[HttpToolsProtocol]:
-    """A protocol class for uvicorn with these deadlines, counting into `connections` when given."""
+MAX_WAITING_BYTES = 64 * 1024
+"""Bytes of a request body that may wait to be taken before the client is not read from any more."""
 
+
+def data_protocol(deadlines: Deadlines, connections: Connections | None = None) -> type[DataProtocol]:
+    """A protocol class for uvicorn with these deadlines, counting into `connections` when given.
+
+    The configuration's app is a `gateway.exchange.Handler`.
+    """
     counted = {} if connections is None else {"all_connections": connections}
-    return type("DataProtocol", (DataProtocol,), {"deadlines": deadlines, **counted})
+    return type("DataProtocol", (DataProtocol,), {"__slots__": (), "deadlines": deadlines, **counted})
 
 
-class DataProtocol(HttpToolsProtocol):
+class DataProtocol(TimedProtocol):
     """One connection. Used through `data_protocol`, and over TLS through `secure_protocol`."""
 
-    deadlines: Deadlines
-    flow: Flow
+    __slots__ = (
+        "_address", "_admission", "_connections", "_ending", "_fields", "_handle", "_head_bytes", "_in_head", "_latest",
+        "_parser", "_pipeline", "_refusal", "_resting_since", "_running", "_take_field", "_target", "_task", "_tasks",
+        "_trailer_bytes", "certificate",
+    )  # fmt: skip
+
     all_connections = Connections(max_connections=1_000_000, max_per_address=1_000_000)
-    certificate: ClientCertificate | None = None
 
     # --- the connection ----------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        self.flow = Flow(transport, self._on_reading_paused)
-        self._requests: dict[RequestResponseCycle, asyncio.Task[Any]] = {}
-        self._head_bytes = self._header_bytes = self._trailer_bytes = 0
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._responses = GentleTransport(transport, self.close_gently)
+    def __init__(self, config: uvicorn.Config, server_state: ServerState, **_: Any) -> None:
+        """As uvicorn calls it; what else it gives is of no use here."""
+        super().__init__()
+        # As given: uvicorn wraps what it takes for an ASGI application.
+        self._handle: Handler = config.app  # type: ignore[assignment]
+        self._connections = server_state.connections
+        self._tasks = server_state.tasks
+        self.certificate: ClientCertificate | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        # What follows a request that ends its connection is no reason not to answer that.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        # The request that is being received or was received last, until its answer is complete; those before it that
+        # wait for their turn; and the one that is being answered, with its task.
+        self._latest: RequestChannel | None = None
+        self._pipeline: deque[tuple[RequestChannel, Exchange]] = deque()
+        self._running: RequestChannel | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._take_field: Callable[[tuple[bytes, bytes]], None] = self._fields.append
+        self._head_bytes = self._trailer_bytes = 0
         # Between requests, or within the head of one; and since when nothing at all came after an answer.
         self._in_head = True
         self._resting_since: float | None = None
-        self._receiving_body = False
-        # The body's last byte; the period in which its rate is measured, and its bytes in that period.
-        self._last_body_time = self._period_start = 0.0
-        self._period_bytes = 0
         self._refusal: COSError | None = None
-        # Deaf: what still arrives is thrown away. Ending: nothing more is written either.
-        self._deaf = self._ending = False
-        self._address = self.client[0] if self.client else ""
+        # Nothing more is written.
+        self._ending = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it has both ways
+        self._connections.add(self)  # type: ignore[arg-type]  # uvicorn lists its own protocols, and asks them to end
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address: str = peer[0] if peer else ""
         self._admission = self._enter()
         match self._admission:
             case Admission.WELCOME:
@@ -90,15 +117,20 @@ class DataProtocol(HttpToolsProtocol):
         return self.all_connections.enter(self._address)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+        self._connections.discard(self)
         self.all_connections.leave(self._address, self._admission)
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        for cycle, task in self._requests.items():
-            if not cycle.response_complete:
-                cycle.disconnected = True
-                task.cancel()
+        super().connection_lost(exc)
+        self._pipeline.clear()
+        self._give_up()
+        # They know us: without this, every connection would wait for the garbage collector.
+        del self._parser, self._take_field
+
+    def shutdown(self) -> None:
+        """The server's wish to end: at once between requests, or after the answer."""
+        if self._latest is None:
+            self.transport.close()
+        else:
+            self._latest.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         if self._deaf or self.transport.is_closing():
@@ -110,138 +142,171 @@ class DataProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         try:
-            self.parser.feed_data(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Nobody is switched to another protocol; the request itself is being answered.
             self._deaf = True
         except httptools.HttpParserError:
             self._refuse(self._refusal or COSError("BadRequest", "Expected a well-formed HTTP request."))
             return
-        if self._in_head and self._head_bytes:
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(COSError("BadRequest", "The request head is too large."))
-                return
-            if "head" not in self._timers:
-                # Also for what the parser passes over before a request line: empty lines hold no connection open.
-                # A head that came whole needs no timer.
-                self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
+        if self._head_bytes:
+            self._expect_rest_of_head()
         if self._receiving_body and "body" not in self._timers:
-            self._last_body_time = self.loop.time()
-            self._begin_period()
-            self._set_timer("body", self.deadlines.body_idle_seconds, self._judge_body)
+            self._time_body()
+
+    def _expect_rest_of_head(self) -> None:
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(COSError("BadRequest", "The request head is too large."))
+        elif "head" not in self._timers:
+            # Also for what the parser passes over before a request line: empty lines hold no connection open.
+            # A head that came whole needs no timer.
+            self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
 
     # --- what the parser finds -----------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._header_bytes = self._trailer_bytes = 0
+        self._target = b""
+        self._fields = []
+        self._take_field = self._fields.append
         if not self._head_bytes:
             # It begins in the bytes that ended the message before it.
             self._head_bytes = 1
 
     def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > MAX_TARGET_BYTES:
+        self._target += url
+        if len(self._target) > MAX_TARGET_BYTES:
             self._stop(COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """uvicorn's, within bounds."""
-        if self._receiving_body:
-            # A trailer. Nothing that comes after the body was judged with it, so none is kept.
-            self._trailer_bytes += len(name) + len(value)
-            if self._trailer_bytes > MAX_HEADER_BYTES:
-                self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of trailers."))
-            return
-        self._header_bytes += len(name) + len(value)
-        headers = self.headers
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers."))
-        if len(headers) >= MAX_HEADERS:
-            self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields."))
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        headers.append((name, value))
+        """A field. How many there may be, and how large, is judged when they are complete: a read brings 256 KiB."""
+        self._take_field((name.lower(), value))
+
+    def _drop_trailer(self, field: tuple[bytes, bytes]) -> None:
+        """Nothing that comes after the body was judged with it, so none is kept."""
+        self._trailer_bytes += len(field[0]) + len(field[1])
+        if self._trailer_bytes > MAX_HEADER_BYTES:
+            self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of trailers."))
 
     def on_headers_complete(self) -> None:
-        self._clear_timer("head")
+        if "head" in self._timers:
+            self._clear_timer("head")
         self._in_head = False
-        self._head_bytes = 0
-        version = self.parser.get_http_version()
-        if self.parser.get_method() == b"CONNECT":
+        self._head_bytes = self._trailer_bytes = 0
+        self._take_field = self._drop_trailer
+        method = self._parser.get_method()
+        version = self._parser.get_http_version()
+        if method == b"CONNECT":
             self._stop(COSError("MethodNotAllowed", NO_TUNNEL))
         try:
-            check_framing(self.headers, version=version)
+            awaits_continue = check_head(self._fields, version=version)
         except COSError as error:
             self._stop(error)
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self._pipeline) >= MAX_PIPELINED:
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_PIPELINED} requests ahead of their answers."))
         self._receiving_body = True
-        self._begin_request(version)
+        channel = RequestChannel(
+            self,
+            bodiless=method == b"HEAD",
+            awaits_continue=awaits_continue,
+            keep_alive=version != "1.0" and self._parser.should_keep_alive(),
+        )
+        exchange = Exchange(
+            channel,
+            method=method.decode("ascii"),
+            raw_target=self._target,
+            raw_headers=self._fields,
+            client_address=self._address,
+            certificate=self.certificate,
+            request_id=new_request_id(),
+        )
+        before, self._latest = self._latest, channel
+        if before is None:
+            self._begin(channel, exchange)
+        else:
+            self._pause_reading()
+            self._pipeline.append((channel, exchange))
 
     def on_body(self, body: bytes) -> None:
-        self._last_body_time = self.loop.time()
+        self._last_body_time = self._loop.time()
         self._period_bytes += len(body)
-        super().on_body(body)
+        if self._latest is not None and self._latest.feed(body) > MAX_WAITING_BYTES:
+            self._pause_reading()
 
     def on_message_complete(self) -> None:
         self._receiving_body = False
         self._in_head = True
-        self._clear_timer("body")
-        super().on_message_complete()
+        if "body" in self._timers:
+            self._clear_timer("body")
+        if self._latest is not None:
+            self._latest.end()
 
-    def _stop(self, error: COSError) -> None:
+    def _stop(self, error: COSError) -> NoReturn:
         """Leave the parser with the reason; `data_received` answers with it."""
         self._refusal = error
         raise error
 
     # --- requests and their answers ------------------------------------------------------------------------------
 
-    def _begin_request(self, version: str) -> None:
-        """uvicorn's `on_headers_complete` for a request that is answered by `ResponseCycle`."""
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # ASGI's keys and two of our own
-        fill_scope(scope, method=self.parser.get_method(), target=self.url, version=version)
-        before: RequestResponseCycle | None = self.cycle
-        self.cycle = cycle = ResponseCycle(
-            self.scope,
-            self._responses,
-            self.flow,
-            default_headers=self.server_state.default_headers,
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        scope["certificate"] = self.certificate
-        scope["abort"] = lambda: self._abort(cycle)
-        if before is not None and not before.response_complete:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+    def _begin(self, channel: RequestChannel, exchange: Exchange) -> None:
+        self._running = channel
+        self._task = task = self._loop.create_task(self._run(channel, exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _begin_next(self) -> None:
+        channel, exchange = self._pipeline.popleft()
+        exchange.started = time.monotonic()
+        self._begin(channel, exchange)
+
+    async def _run(self, channel: RequestChannel, exchange: Exchange) -> None:
+        try:
+            await self._handle(exchange)
+        except (ClientGone, asyncio.CancelledError):
+            # Nobody is left to answer, or the server ends.
+            pass
+        finally:
+            if not channel.complete and not channel.disconnected:
+                self._left_unanswered(channel)
+
+    def _left_unanswered(self, channel: RequestChannel) -> None:
+        """A request has ended without its answer, whatever the reason. What the client got must not look whole."""
+        if not channel.started:
+            self.transport.write(render_refusal(COSError("InternalError")))
+            self.close_gently()
         else:
-            self._start_asgi_task(cycle, self.app)
+            self.transport.abort()
+        self._forget(channel)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        task = self.loop.create_task(cycle.run_asgi(app))
-        self._requests[cycle] = task
-        self.tasks.add(task)
-        task.add_done_callback(lambda _: self._ended(cycle, task))
-
-    def on_response_complete(self) -> None:
-        """uvicorn's, with one timer per connection and not one per answer."""
-        self.server_state.total_requests += 1
+    def answered(self, channel: RequestChannel) -> None:
+        """The next one's turn, if there is one; `rest` is one timer per connection and not one per answer."""
+        self._forget(channel)
         if self._deaf:
             self._finish_deaf()
             return
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        if self._pipeline:
+            self._begin_next()
             return
-        self._resting_since = self.loop.time()
+        self._resting_since = self._loop.time()
         if "rest" not in self._timers:
             self._set_timer("rest", self.deadlines.keepalive_seconds, self._rested)
         if self._receiving_body:
             self._set_timer("linger", self.deadlines.linger_seconds, self._stop_lingering)
+
+    def _forget(self, channel: RequestChannel) -> None:
+        if self._running is channel:
+            self._running = self._task = None
+        if self._latest is channel:
+            self._latest = None
+
+    def _give_up(self) -> None:
+        """Cancel the request that is being answered."""
+        if self._running is not None and self._task is not None:
+            self._running.leave()
+            self._task.cancel()
+            self._forget(self._running)
 
     def close_gently(self) -> None:
         """Close after what was written has left, reading on for a while so that it is not lost to a reset."""
@@ -263,7 +328,7 @@ class DataProtocol(HttpToolsProtocol):
         self._clear_timer("rest")
         if self._resting_since is None or self.transport.is_closing():
             return
-        left = self._resting_since + self.deadlines.keepalive_seconds - self.loop.time()
+        left = self._resting_since + self.deadlines.keepalive_seconds - self._loop.time()
         if left <= 0:
             self.close_gently()
         else:
@@ -278,14 +343,13 @@ class DataProtocol(HttpToolsProtocol):
         self._refusal = error
         self._deaf = True
         self._clear_timer("head")
-        broken = self.cycle if self._receiving_body else None
-        if broken in self._requests and not broken.response_complete:
-            broken.disconnected = True
-            self._requests[broken].cancel()
-            if broken.response_started:
+        broken = self._latest if self._receiving_body else None
+        if broken is not None and broken is self._running:
+            self._give_up()
+            if broken.started:
                 self.transport.abort()
                 return
-        elif self._has_unanswered():
+        elif self._latest is not None:
             return
         self._finish_deaf()
 
@@ -293,45 +357,20 @@ class DataProtocol(HttpToolsProtocol):
         """On a connection that is not listened to any more: the next answer, then the refusal, then the end."""
         if self._ending or self.transport.is_closing():
             return
-        if self.pipeline and self._refusal is not None and not self._receiving_body:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+        if self._pipeline and self._refusal is not None and not self._receiving_body:
+            self._begin_next()
             return
         if self._refusal is not None:
             self.transport.write(render_refusal(self._refusal))
         self.close_gently()
 
-    def _has_unanswered(self) -> bool:
-        """Whether an answer is still to come. A request may live on a little after its answer: it does not count."""
-        return bool(self.pipeline) or any(not cycle.response_complete for cycle in self._requests)
-
-    def _abort(self, cycle: RequestResponseCycle) -> None:
-        """End the connection without ending the response, so that the client sees it was cut."""
-        cycle.disconnected = True
-        self.transport.abort()
-
-    def _ended(self, cycle: RequestResponseCycle, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
-        self._requests.pop(cycle, None)
-        # It knows the cycle that knows it: without this, every request would wait for the garbage collector.
-        cycle.scope.pop("abort", None)  # type: ignore[typeddict-item]
-
     # --- deadlines ---------------------------------------------------------------------------------------------
-
-    def _set_timer(self, name: str, seconds: float, action: Callable[[], None]) -> None:
-        self._clear_timer(name)
-        self._timers[name] = self.loop.call_later(seconds, action)
-
-    def _clear_timer(self, name: str) -> None:
-        timer = self._timers.pop(name, None)
-        if timer is not None:
-            timer.cancel()
 
     def _head_too_slow(self) -> None:
         self._clear_timer("head")
         if self.transport.is_closing():
             return
-        if self._has_unanswered() or self.flow.read_paused:
+        if self._latest is not None or self.flow.read_paused:
             # The answers before it take their time, or it is we who do not read.
             self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
         elif self._head_bytes:
@@ -339,56 +378,7 @@ class DataProtocol(HttpToolsProtocol):
         else:
             self.close_gently()
 
-    def _begin_period(self) -> None:
-        self._period_start = self.loop.time()
-        self._period_bytes = 0
-        self.flow.paused_meanwhile = self.flow.read_paused
-
-    def _judge_body(self) -> None:
-        """Looked at again after each period without offence: one timer per body, however many pieces it has."""
-        self._clear_timer("body")
-        if not self._receiving_body or self._deaf or self.transport.is_closing():
-            return
-        now, period = self.loop.time(), self.deadlines.body_idle_seconds
-        if self.flow.paused_meanwhile:
-            # It was we who did not read, because the upstream did not.
-            self._last_body_time = now if self.flow.read_paused else max(self._last_body_time, self._period_start)
-            self._begin_period()
-        slow = False
-        if now - self._period_start >= period:
-            slow = self._period_bytes < self.deadlines.min_upload_bytes_per_second * (now - self._period_start)
-            self._begin_period()
-        idle_seconds = now - self._last_body_time
-        if slow or idle_seconds >= period:
-            self.transport.abort()
-        else:
-            self._set_timer("body", period - idle_seconds, self._judge_body)
-
     def _stop_lingering(self) -> None:
         self._clear_timer("linger")
-        if self._receiving_body and not self._has_unanswered():
+        if self._receiving_body and self._latest is None:
             self.transport.abort()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._set_timer("write", self.deadlines.body_idle_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._clear_timer("write")
-
-    def _on_reading_paused(self) -> None:
-        if "watch" not in self._timers:
-            self._set_timer("watch", WATCH_SECONDS, self._watch_client)
-
-    def _watch_client(self) -> None:
-        """A socket that is not read from does not tell that its peer has gone: ask it."""
-        self._clear_timer("watch")
-        if self.transport.is_closing() or not self.flow.read_paused:
-            return
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
-        if poll.poll(0):
-            self.transport.abort()
-        else:
-            self._set_timer("watch", WATCH_SECONDS, self._watch_client)

@@ -13,7 +13,8 @@ import struct
 import termios
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from uvicorn.server import ServerState
 
 from gateway.client_certificates import read_client_certificate
 from gateway.server.connections import Admission, Connections
@@ -26,19 +27,25 @@ GOODBYE_SECONDS = 0.05
 """How often a connection that ends is looked at: has everything arrived?"""
 
 
-def secure_protocol(deadlines: Deadlines, connections: Connections) -> type[HttpToolsProtocol]:
+def secure_protocol(deadlines: Deadlines, connections: Connections) -> type[SecureProtocol]:
     """A protocol class for `SecureServer` with these deadlines. `connections` have counted what it is given."""
-    return type("SecureProtocol", (SecureProtocol,), {"deadlines": deadlines, "all_connections": connections})
+    return type(
+        "SecureProtocol", (SecureProtocol,), {"__slots__": (), "deadlines": deadlines, "all_connections": connections}
+    )
 
 
 class SecureProtocol(DataProtocol):
     """Made for a connection that was admitted; set `admission` before its handshake."""
 
-    admission = Admission.DROPPED
-    made = False
-    """Whether the handshake is over: from then on the place among the connections is given back here."""
+    __slots__ = ("admission", "made")
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def __init__(self, config: uvicorn.Config, server_state: ServerState, **given: Any) -> None:
+        super().__init__(config, server_state, **given)
+        self.admission = Admission.DROPPED
+        # Whether the handshake is over: from then on the place among the connections is given back here.
+        self.made = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in DataProtocol
         transport.set_write_buffer_limits(high=MAX_BUFFER_BYTES)
         transport.set_read_buffer_limits(high=MAX_BUFFER_BYTES)  # type: ignore[attr-defined]  # of TLS transports only
         super().connection_made(transport)
@@ -75,11 +82,10 @@ class SecureProtocol(DataProtocol):
 
     def shutdown(self) -> None:
         """The server's wish to end: at once between requests, or after the answer."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
+        if self._latest is None:
             self.close_gently()
         else:
-            cycle.keep_alive = False
+            self._latest.keep_alive = False
 
     def _leave_when_all_arrived(self) -> None:
         """A client that lies idle does not answer a goodbye: once it has everything, it is not waited for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from cos.xml import parse_xml
 from gateway.access_log import AccessLog, structured_access_log
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
-from gateway.exchange import ClientGone, Exchange
+from gateway.exchange import ClientGone, Exchange, http_date
 from gateway.facts import SourceFacts
 from gateway.forward import Forwarder
 from gateway.limits import InFlight
@@ -199,6 +199,33 @@ class Answered:
         return parse_xml(self.body, max_bytes=1 << 20).text_of(name)
 
 
+class PlayedChannel:
+    """The server's side of a fake exchange: gives the pieces of a body, takes the answer."""
+
+    def __init__(self, answered: Answered, pieces: Iterable[bytes] = ()) -> None:
+        self._answered = answered
+        self._incoming = list(pieces)
+
+    async def receive(self) -> tuple[bytes, bool]:
+        piece = self._incoming.pop(0) if self._incoming else b""
+        return piece, bool(self._incoming)
+
+    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        await self.start(status, headers)
+        await self.send(body, last=True)
+
+    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self._answered.status = status
+        self._answered.headers = {b"date": http_date(), **dict(headers)}
+
+    async def send(self, piece: bytes, *, last: bool) -> None:
+        self._answered.body += piece
+        self._answered.complete = last
+
+    def abort(self) -> None:
+        self._answered.aborted = True
+
+
 class Bench:
     """A whole pipeline on fakes, and a signing client for it."""
 
@@ -297,32 +324,17 @@ class Bench:
     ) -> Answered:
         """Raw bytes in, answer out; the server is played by this method."""
         answered = Answered()
-        incoming = list(pieces)
-
-        async def receive() -> dict[str, Any]:
-            piece = incoming.pop(0) if incoming else b""
-            return {"type": "http.request", "body": piece, "more_body": bool(incoming)}
-
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                answered.status = message["status"]
-                answered.headers = dict(message["headers"])
-            else:
-                answered.body += message["body"]
-                answered.complete = not message["more_body"]
-
-        def abort() -> None:
-            answered.aborted = True
-
-        scope = {
-            "method": method,
-            "raw_target": raw_target,
-            "headers": headers,
-            "client": ("192.0.2.7", 50000),
-            "abort": abort,
-        }
+        exchange = Exchange(
+            PlayedChannel(answered, pieces),
+            method=method,
+            raw_target=raw_target,
+            raw_headers=headers,
+            client_address="192.0.2.7",
+            certificate=None,
+            request_id="request-id",
+        )
         try:
-            await self.pipeline.handle(Exchange(scope, receive, send, "request-id"))
+            await self.pipeline.handle(exchange)
         except ClientGone:
             answered.aborted = True
         return answered

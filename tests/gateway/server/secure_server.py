@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import uvicorn
 
 from gateway.configuration.tls import TlsSettings
-from gateway.exchange import ClientGone, Exchange
+from gateway.exchange import Handler
 from gateway.server.acceptor import SecureServer
 from gateway.server.connections import Connections
 from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import bind
 from gateway.server.secure_protocol import secure_protocol
 from gateway.tls.active import Greeting, ServerCertificate
-from tests.gateway.server.test_server import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +60,12 @@ async def securely_serving(
 ) -> AsyncIterator[Secured]:
     """A server on a free port; its certificate is not watched."""
 
-    async def app(scope: dict, receive: object, send: object) -> None:
-        try:
-            await handler(Exchange(scope, receive, send, "request-id"))
-        except (ClientGone, asyncio.CancelledError):
-            return
-
     certificate = ServerCertificate(settings)
     certificate.load()
     counted = connections or Connections(max_connections=100, max_per_address=100)
     listener = bind("127.0.0.1", 0)
     config = uvicorn.Config(
-        app,
+        handler,
         http=secure_protocol(deadlines, counted),
         loop="none",
         lifespan="off",

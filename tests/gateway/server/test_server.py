@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
 
-from gateway.exchange import ClientGone, Exchange
+from gateway.exchange import Exchange, Handler
 from gateway.server.connections import Connections
 from gateway.server.data_protocol import data_protocol
 from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import PortTaken, Server, bind
 
 QUICK = Deadlines(head_seconds=0.3, body_idle_seconds=0.3, keepalive_seconds=0.5)
-
-Handler = Callable[[Exchange], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -27,16 +25,10 @@ async def serving(
 ) -> AsyncIterator[int]:
     """A server with one handler on a free port."""
 
-    async def app(scope: dict, receive: object, send: object) -> None:
-        try:
-            await handler(Exchange(scope, receive, send, "request-id"))
-        except (ClientGone, asyncio.CancelledError):
-            return
-
     listener = bind("127.0.0.1", 0)
     server = Server(
         uvicorn.Config(
-            app,
+            handler,
             http=data_protocol(deadlines, connections),
             loop="none",
             lifespan="off",

@@ -1,0 +1,209 @@
+"""One request on its connection: its body on the way in, its answer on the way out.
+
+The answer is rendered here, and held to what its head says of it: whatever follows a body of another length would be
+read as the next answer.
+
+Source: RFC 9110 §10.1.1; RFC 9112 §6, §9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Protocol
+
+from gateway.exchange import ClientGone, http_date
+from gateway.server.flow import Flow
+from gateway.server.responses import NOT_IN_VALUES, status_line, template_for
+
+_name_of, _value_of = itemgetter(0), itemgetter(1)
+_BODILESS = (204, 304)
+
+
+class Line(Protocol):
+    """What a request uses of its connection."""
+
+    transport: asyncio.Transport
+    flow: Flow
+
+    def answered(self, channel: RequestChannel) -> None:
+        """The answer is complete."""
+        ...
+
+    def close_gently(self) -> None:
+        """End the connection after what was written."""
+        ...
+
+
+class RequestChannel:
+    """What an exchange talks to: its `Channel`. `feed`, `end` and `leave` are for the connection.
+
+    `keep_alive`: whether the connection lives on after the answer. `disconnected`: nobody is left to answer.
+    """
+
+    __slots__ = (
+        "_awaits_continue",
+        "_bodiless",
+        "_chunked",
+        "_head",
+        "_held",
+        "_left_bytes",
+        "_line",
+        "_more_body",
+        "_waiter",
+        "complete",
+        "disconnected",
+        "keep_alive",
+        "started",
+    )
+
+    def __init__(self, line: Line, *, bodiless: bool, awaits_continue: bool, keep_alive: bool) -> None:
+        """`bodiless`: no answer to it has a body, whatever its head says."""
+        self._line = line
+        self._bodiless = bodiless
+        self._awaits_continue = awaits_continue
+        self.keep_alive = keep_alive
+        self.disconnected = self.started = self.complete = self._chunked = False
+        self._more_body = True
+        self._held: bytes | bytearray = b""
+        self._head = b""
+        self._left_bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    # --- the body of the request -------------------------------------------------------------------------------
+
+    def feed(self, piece: bytes) -> int:
+        """A piece of the body has come. How many bytes of it wait to be taken."""
+        if not self._held:
+            self._held = piece
+        else:
+            if isinstance(self._held, bytes):
+                self._held = bytearray(self._held)
+            self._held += piece
+        self._wake()
+        return len(self._held)
+
+    def end(self) -> None:
+        """The body has come whole."""
+        self._more_body = False
+        if self._waiter is not None:
+            self._wake()
+
+    def leave(self) -> None:
+        """Nobody is left to answer."""
+        self.disconnected = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> tuple[bytes, bool]:
+        line = self._line
+        if self._awaits_continue and not line.transport.is_closing():
+            line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._awaits_continue = False
+        if not self.disconnected and not self.complete:
+            line.flow.resume_reading()
+            if self._more_body and not self._held:
+                self._waiter = asyncio.get_running_loop().create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+        if self.disconnected or self.complete:
+            raise ClientGone
+        piece, self._held = bytes(self._held), b""
+        return piece, self._more_body
+
+    # --- the answer --------------------------------------------------------------------------------------------
+
+    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        flow = self._line.flow
+        if flow.write_paused and not self.disconnected:
+            await flow.drain()
+        if not self.disconnected:
+            self._head = self._begin(status, headers)
+            self._write(self._framed(body, last=True))
+            self._complete()
+
+    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        flow = self._line.flow
+        if flow.write_paused and not self.disconnected:
+            await flow.drain()
+        if not self.disconnected:
+            self._head = self._begin(status, headers)
+            # It leaves with the first piece of the body, or when this turn of the loop brings none.
+            asyncio.get_running_loop().call_soon(self._write)
+
+    async def send(self, piece: bytes, *, last: bool) -> None:
+        flow = self._line.flow
+        if flow.write_paused and not self.disconnected:
+            await flow.drain()
+        if not self.disconnected:
+            if not self.started or self.complete:
+                raise RuntimeError("expected a body after its head, and nothing after its end")
+            self._write(self._framed(piece, last=last))
+            if last:
+                self._complete()
+
+    def abort(self) -> None:
+        self.leave()
+        self._line.transport.abort()
+
+    def _begin(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """The head of the answer, which decides how its body is framed. Raises RuntimeError."""
+        if self.started:
+            raise RuntimeError("expected one answer to a request")
+        self.started = True
+        if self._awaits_continue:
+            self._awaits_continue = False
+            if self._more_body:
+                # Whoever waits to be asked for a body does not send it now: what comes next would be read as it.
+                self.keep_alive = False
+        lines, length, coding, connection = template_for(tuple(map(_name_of, headers)))
+        values = tuple(map(_value_of, headers))
+        joined = b"".join(values)
+        if joined.translate(None, NOT_IN_VALUES) != joined:
+            raise RuntimeError("expected header values without control characters")
+        head = b"%bDate: %b\r\n%b" % (status_line(status), http_date(), lines % values)
+        if connection is not None and b"close" in values[connection].lower():
+            self.keep_alive = False
+        elif not self.keep_alive:
+            head += b"Connection: close\r\n"
+        if status in _BODILESS:
+            self._bodiless = True
+        if coding is not None and values[coding].lower() == b"chunked":
+            self._chunked = True
+        elif length is not None:
+            self._left_bytes = int(values[length])
+        elif not self._bodiless:
+            self._chunked = True
+            head += b"Transfer-Encoding: chunked\r\n"
+        return head + b"\r\n"
+
+    def _framed(self, piece: bytes, *, last: bool) -> bytes:
+        """The piece as it goes over the wire. Raises RuntimeError for a body of another length than its head says."""
+        if self._bodiless:
+            return b""
+        if self._chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+            return chunk + b"0\r\n\r\n" if last else chunk
+        self._left_bytes -= len(piece)
+        if self._left_bytes < 0 or (last and self._left_bytes):
+            raise RuntimeError("expected a response body of Content-Length")
+        return piece
+
+    def _write(self, body: bytes = b"") -> None:
+        head, self._head = self._head, b""
+        transport = self._line.transport
+        if (head or body) and not transport.is_closing():
+            transport.write(head + body if head else body)
+
+    def _complete(self) -> None:
+        self.complete = True
+        self._wake()
+        if not self.keep_alive:
+            self._line.close_gently()
+        self._line.answered(self)
