@@ -105,11 +105,13 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
         operation = find_operation(request, address.level)
         claim = read_claim(request)
         call = read_call(request, address, operation, domains)
-        context = Context(request_id=new_request_id(), client_address="127.0.0.1")
+        context = Context(request_id=new_request_id(), client_address="127.0.0.1", certificate=None)
         context.request, context.address, context.operation, context.call = request, address, operation, call
         context.bucket, context.source_bucket = authorizer.resolve(address), authorizer.resolve_source(call)
         now = time.time()
-        context.caller = authenticator.authenticate(request, address.level, claim, now=now, client_address="127.0.0.1")
+        context.caller = authenticator.authenticate(
+            request, address.level, claim, now=now, client_address="127.0.0.1", certificate=None
+        )
         await authorizer.authorize(context, now=now)
         sign_keys = SignKeys()
 
@@ -150,7 +152,9 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
             ("4 claim", lambda: read_claim(request)),
             (
                 "5 authenticate",
-                lambda: authenticator.authenticate(request, address.level, claim, now=now, client_address="127.0.0.1"),
+                lambda: authenticator.authenticate(
+                    request, address.level, claim, now=now, client_address="127.0.0.1", certificate=None
+                ),
             ),
             ("7 call", lambda: read_call(request, address, operation, domains)),
             ("7 buckets", lambda: (authorizer.resolve(address), authorizer.resolve_source(call))),
