@@ -69,10 +69,6 @@ class Target(Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         force_setattr(self, "query_names", tuple(map(_name_of, self.query)))
 
-    def names(self) -> tuple[str, ...]:
-        """The name of every parameter, repeats included."""
-        return self.query_names
-
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
         if name not in self.query_names:
