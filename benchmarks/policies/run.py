@@ -28,9 +28,9 @@ TIMEOUT_SECONDS = 1800
 NOTES = """\
 CPU time, medians of rounds; *spread* is (highest − lowest) / median of the gateway's {rounds} rounds, which are
 interleaved over its three sets in one process. With 100,000 statements an allowed decision takes {allow:.2f} times as
-long as with 1,000, a denied one {deny:.2f} times. *The same again*: one statement decides every time, so that nothing
-of the policy has to come from memory: {again:.2f} times. The gateway's decisions hold the trace and its denials every
-reason; the others give a verdict. Denied: the caller asks one byte too many.
+long as with 1,000, a denied one {deny:.2f} times. Each of these asks about an object of its own, as the first part of a
+copy does. *The same again*, as its other parts do, is remembered: {again:.2f} times. The gateway's decisions hold the
+trace and its denials every reason; the others give a verdict. Denied: the caller asks one byte too many.
 
 cel-python tries the caller's own programs, found by a dictionary; cedarpy gets the whole set."""
 
