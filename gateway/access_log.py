@@ -1,7 +1,7 @@
 """The access log: one line per request on standard error.
 
-As JSON a line is encoded once and leaves with those of the requests around it: one write every
-`FLUSH_SECONDS`, not one per request. The audit log, not this one, is what must survive a crash.
+As JSON a line is rendered and leaves with those of the requests around it: one write every `FLUSH_SECONDS`,
+not one per request. The audit log, not this one, is what must survive a crash.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class JsonAccessLog:
         """`shared`: other processes write to the same stream, so that lines leave in writes that a pipe keeps whole."""
         self._stream = stream
         self._write_bytes = select.PIPE_BUF if shared else None
-        self._encode = msgspec.json.Encoder().encode
-        self._waiting: list[bytes] = []
+        self._encode_lines = msgspec.json.Encoder().encode_lines
+        self._waiting: list[Answered] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, answered: Answered) -> None:
         answered.timestamp = datetime.now(UTC)
-        self._waiting.append(self._encode(answered))
+        self._waiting.append(answered)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.close)
         elif len(self._waiting) >= MAX_WAITING_LINES:
@@ -71,26 +71,22 @@ class JsonAccessLog:
             self._timer = None
         if not self._waiting:
             return
-        lines, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, []
+        lines = self._encode_lines(waiting)
         # Nobody reads the log any more: not a reason to stop serving.
         with suppress(OSError, ValueError):
-            for piece in _pieces(lines, self._write_bytes):
+            for piece in [lines] if self._write_bytes is None else _pieces(lines, self._write_bytes):
                 self._stream.write(piece)
                 self._stream.flush()
 
 
-def _pieces(lines: list[bytes], max_bytes: int | None) -> Iterator[bytes]:
-    """Whole lines, as many together as fit into `max_bytes`."""
-    if max_bytes is None:
-        yield b"\n".join(lines) + b"\n"
-        return
-    piece = bytearray()
-    for line in lines:
-        if piece and len(piece) + len(line) >= max_bytes:
-            yield bytes(piece)
-            piece.clear()
-        piece += line + b"\n"
-    yield bytes(piece)
+def _pieces(lines: bytes, max_bytes: int) -> Iterator[bytes]:
+    """Whole lines, as many together as fit into `max_bytes`; one that does not fit alone."""
+    start = 0
+    while start < len(lines):
+        end = lines.rfind(b"\n", start, start + max_bytes) + 1 or lines.index(b"\n", start) + 1
+        yield lines[start:end]
+        start = end
 
 
 def structured_access_log(answered: Answered) -> None:

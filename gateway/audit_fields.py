@@ -13,7 +13,6 @@ from msgspec.json import Encoder
 
 from cos.byte_range import render_byte_range
 from cos.calls import ObjectCall, UploadPartCopy
-from cos.operations import Operation
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
 from policies.decision import Verdict
@@ -83,8 +82,8 @@ def described(context: Context, *, judged: bool = True) -> bytes:
     `judged`: with `asked`, the request in the words of a document's tests, which `policy explain`, `diff` and `replay`
     judge again; of a batch `asked_keys` lists what was judged in place of its key, up to the one that was refused.
     """
-    certificate, caller, operation = context.certificate, context.caller, context.operation
-    decision, call, asked = context.decision, context.call, context.asked
+    certificate, caller, operation, address = context.certificate, context.caller, context.operation, context.address
+    decision, call, asked, bucket = context.decision, context.call, context.asked, context.bucket
     fields = _Described(
         context.request_id,
         context.client_address,
@@ -92,9 +91,14 @@ def described(context: Context, *, judged: bool = True) -> bytes:
         context.scheme or UNSET,
         UNSET if caller is None else caller.principal,
         UNSET if caller is None else caller.access_key_id,
-        UNSET if caller is None or caller.parent is None else caller.parent,
+        UNSET if caller is None else caller.parent or UNSET,
         UNSET if operation is None else operation.action,
-        _resource(context, operation),
+        UNSET if address is None or address.bucket is None else _Resource(
+            address.bucket,
+            address.key,
+            None if bucket is None else bucket.region,
+            None if operation is None or not operation.copies else "write",
+        ),
         context.decision_id or UNSET,
         UNSET if decision is None else _Policy(
             decision.verdict,
@@ -109,8 +113,8 @@ def described(context: Context, *, judged: bool = True) -> bytes:
         fields.part_number = UNSET if call.part_number is None else call.part_number
         fields.upload_id = UNSET if call.upload_id is None else call.upload_id
     elif call is not None:
-        source, record, present = call.source, context.source_bucket, call.conditions.present
-        fields.source = _Source(source.bucket, source.key, source.version_id, None if record is None else record.region)
+        source, bucket, present = call.source, context.source_bucket, call.conditions.present
+        fields.source = _Source(source.bucket, source.key, source.version_id, None if bucket is None else bucket.region)
         fields.conditions = sorted(present) if present else []
         if isinstance(call, UploadPartCopy):
             fields.part_number = call.part_number
@@ -123,11 +127,3 @@ def described(context: Context, *, judged: bool = True) -> bytes:
     if context.dry_run:
         fields.dry_run = True
     return _encode(fields)
-
-
-def _resource(context: Context, operation: Operation | None) -> _Resource | UnsetType:
-    address, record = context.address, context.bucket
-    if address is None or address.bucket is None:
-        return UNSET
-    access = "write" if operation is not None and operation.copies else None
-    return _Resource(address.bucket, address.key, None if record is None else record.region, access)

@@ -10,6 +10,7 @@ import re
 import time
 from base64 import b64decode
 from binascii import b2a_base64
+from collections.abc import Iterator
 from itertools import count
 
 _DECISION_ID = re.compile(r"d-[0-9a-f]{20}", re.ASCII)
@@ -18,13 +19,16 @@ _REQUEST_ID = re.compile(rb"([0-9a-f]{8})_", re.ASCII)
 
 def _new_process() -> None:
     """Begin the ids of this process; a forked one must not go on with its parent's."""
-    global _process, _next
+    global _process, _next, _drawn
     _process = b"%x_%x" % (os.getpid(), int.from_bytes(os.urandom(4)))
     _next = count(int.from_bytes(os.urandom(3)))
+    _drawn = iter(())
 
 
 _process: bytes
 _next: count[int]
+_drawn: Iterator[str]
+"""Random bits that no decision has got yet: the kernel is asked for those of many at once."""
 _new_process()
 os.register_at_fork(after_in_child=_new_process)
 
@@ -37,7 +41,12 @@ def new_request_id() -> str:
 
 def new_decision_id() -> str:
     """`d-` and 20 hexadecimal digits: the time, then 48 random bits. Finds the audit line of a decision."""
-    return f"d-{int(time.time()):08x}{os.urandom(6).hex()}"
+    global _drawn
+    bits = next(_drawn, "")
+    if not bits:
+        _drawn = iter(os.urandom(6 * 256).hex(":", 6).split(":"))
+        bits = next(_drawn)
+    return f"d-{int(time.time()):08x}{bits}"
 
 
 def new_trace_id(request_id: str) -> str:

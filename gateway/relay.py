@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
-from cos.headers import FieldNames, field_names
 from cos.operations import Operation
 from cos.signing import EXPIRED_MESSAGE
 from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
@@ -216,7 +215,7 @@ class _Passing(Struct, frozen=True, gc=False):
 
 def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id: str) -> list[tuple[bytes, bytes]]:
     """What of the upstream's fields the client may see, with a request id in any case; the upstream's is noted."""
-    passing = _passing(field_names(tuple(map(_name_of, received))))
+    passing = _passing(tuple(map(_name_of, received)))
     headers = list(map(received.__getitem__, passing.places))
     if passing.identified is not None:
         context.upstream_request_id = received[passing.identified][1].decode("latin-1")
@@ -226,12 +225,12 @@ def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id:
 
 
 @lru_cache(maxsize=256)
-def _passing(known: FieldNames) -> _Passing:
-    identified = [place for place, name in enumerate(known.names) if name in _REQUEST_IDS]
+def _passing(names: tuple[bytes, ...]) -> _Passing:
+    identified = [place for place, name in enumerate(names) if name in _REQUEST_IDS]
     return _Passing(
-        places=tuple(place for place, name in enumerate(known.names) if name not in _STAYS),
+        places=tuple(place for place, name in enumerate(names) if name not in _STAYS),
         identified=identified[0] if identified else None,
-        lacks_id=b"x-cos-request-id" not in known.distinct,
+        lacks_id=b"x-cos-request-id" not in names,
     )
 
 
