@@ -68,9 +68,10 @@ class StoredUpstreamCredentials:
         """
         if self._vault.sealed:
             self._ensure_usable()
-        candidates = self._present()
+        if self._watch.contents is not self._contents:
+            self._present()
         remembered = self._chosen.get((id(bucket), id(source)))
-        chosen = self._choose(bucket, source, candidates) if remembered is None else remembered[0]
+        chosen = self._choose(bucket, source, self._candidates) if remembered is None else remembered[0]
         credential = self._opened_of(chosen)
         self.opened_for += 1
         return credential

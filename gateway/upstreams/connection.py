@@ -23,6 +23,7 @@ from typing import cast
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.upstreams.chunked import LAST_CHUNK, render_chunk
 from gateway.upstreams.deadline import Deadline
+from gateway.upstreams.gone import GONE
 from gateway.upstreams.heads import ResponseHead
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 from gateway.upstreams.settings import Timeouts
@@ -49,8 +50,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, on_lost: Callable[[Connection], None]) -> None:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._poll: select.poll | None = None
+        self._transport: asyncio.Transport = GONE
+        self._poll = select.poll()
         self._socket_id: tuple[int, int] | None = None
         self._deadline = Deadline(self._loop, self._on_deadline)
         self._waiter: asyncio.Future[None] | None = None
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def lost(self) -> bool:
-        return self._transport is None or self._transport.is_closing()
+        return self._transport.is_closing()
 
     @property
     def response_started(self) -> bool:
@@ -82,20 +83,19 @@ class Connection(asyncio.Protocol):
 
     def is_quiet(self) -> bool:
         """No byte and no end waits in the socket: the loop may not have seen yet what the kernel already holds."""
-        transport, poll = self._transport, self._poll
-        return transport is not None and poll is not None and not transport.is_closing() and not poll.poll(0)
+        return not self._transport.is_closing() and not self._poll.poll(0)
 
     def rest(self, max_idle_seconds: float) -> bool:
         """Wait for the next exchange at most this long, then close; False unless the last one left all clean."""
         response, transport = self._response, self._transport
+        head = response.head
         if (
-            not response.complete
+            head is None
+            or not response.complete
             or response.excess
-            or response.head is None
-            or not response.head.keep_alive
+            or not head.keep_alive
             or not self._send_complete
             or self._pieces
-            or transport is None
             or transport.is_closing()
             or transport.get_write_buffer_size()
         ):
@@ -105,8 +105,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     # --- the exchange ----------------------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._response = ResponseReader(method)
         self._sent = self._send_complete = False
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport.is_closing():
             raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
         self._in_exchange = True
         self.exchanges += 1
@@ -130,10 +129,13 @@ class Connection(asyncio.Protocol):
             self._deadline.clear()
             return self._exchange_stream(head, body, length, timeouts)
         try:
-            self._write(head + _frame_whole(body, length))
-            self._finish_sending(timeouts)
+            data = head + (body if len(body) == length else _frame_whole(body, length))
+            self._sent = True
+            transport.write(data)
+            self._send_complete = not transport.is_closing()
+            self._deadline.set(timeouts.response_seconds, "a response head")
         except BaseException:
-            self.abort()
+            transport.abort()
             raise
         return self._wait_for_head()
 
@@ -145,7 +147,8 @@ class Connection(asyncio.Protocol):
             if self._error is not None:
                 raise self._error
             self._deadline.set(read_seconds, "more of the response body")
-            await self._wait()
+            self._waiter = self._loop.create_future()
+            await self._waiter
         self._deadline.clear()
         piece = self._pieces.popleft()
         self._pieces_bytes -= len(piece)
@@ -191,34 +194,29 @@ class Connection(asyncio.Protocol):
     async def _wait_for_head(self) -> ResponseHead:
         response = self._response
         try:
-            while response.head is None:
+            while (head := response.head) is None:
                 # A body that fails is the cause, a connection lost with it the consequence.
                 if self._send_error is not None:
                     raise self._send_error
                 if self._error is not None:
                     raise self._error
-                await self._wait()
+                self._waiter = self._loop.create_future()
+                await self._waiter
         except BaseException:
             self.abort()
             raise
         self._deadline.clear()
-        return response.head
+        return head
 
     def _resume_reading(self) -> None:
         if self._reading_paused and not self.lost:
-            cast("asyncio.Transport", self._transport).resume_reading()
+            self._transport.resume_reading()
         self._reading_paused = False
 
-    def _wait(self) -> asyncio.Future[None]:
-        """Done when something changed, which may be anything."""
-        self._waiter = waiter = self._loop.create_future()
-        return waiter
-
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
+        waiter, drainer = self._waiter, self._drainer
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        drainer = self._drainer
         if drainer is not None and not drainer.done():
             drainer.set_result(None)
 
@@ -262,37 +260,33 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         # On a lost connection nothing happens here: `connection_lost` says why, after a look for last words.
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._sent = True
             self._transport.write(data)
 
     def _finish_sending(self, timeouts: Timeouts) -> None:
-        transport = self._transport
-        self._send_complete = transport is not None and not transport.is_closing()
+        self._send_complete = not self._transport.is_closing()
         if self._response.head is None:
             self._deadline.set(timeouts.response_seconds, "a response head")
 
     async def _drain(self, write_seconds: float) -> None:
         """Wait until the socket took most of what was written. Each byte it takes moves the deadline."""
         while self._drainer is not None and not self._is_over():
-            self._unsent_bytes = self._get_unsent_bytes()
+            self._unsent_bytes = self._transport.get_write_buffer_size()
             self._deadline.set(write_seconds, "the upstream to take the request")
             await self._drainer
             self._deadline.clear()
-
-    def _get_unsent_bytes(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     # --- failing ---------------------------------------------------------------------------------------------
 
     def _on_deadline(self, waited_for: str, seconds: float) -> None:
         if not self._in_exchange:
-            if self._transport is not None:
-                self._transport.close()
+            self._transport.close()
             return
-        if self._drainer is not None and self._get_unsent_bytes() != self._unsent_bytes:
+        unsent_bytes = self._transport.get_write_buffer_size()
+        if self._drainer is not None and unsent_bytes != self._unsent_bytes:
             # Some bytes were taken, only not enough to go on.
-            self._unsent_bytes = self._get_unsent_bytes()
+            self._unsent_bytes = unsent_bytes
             self._deadline.set(seconds, waited_for)
             return
         self._fail(UpstreamTimeout(f"Waited {seconds:g} s for {waited_for}.", sent=self._sent))
@@ -310,7 +304,6 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=PAUSE_WRITING_BYTES, low=RESUME_WRITING_BYTES)
         descriptor = transport.get_extra_info("socket").fileno()
-        self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
         if transport.get_extra_info("ssl_object") is None:
             self._socket_id = (descriptor, os.fstat(descriptor).st_ino)
@@ -331,17 +324,19 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
             self._reading_paused = True
-            cast("asyncio.Transport", self._transport).pause_reading()
+            self._transport.pause_reading()
         if response.head is not None:
             self._wake()
 
     def _take(self, data: bytes) -> None:
         body = self._response.feed(data)
-        if body:
-            if self._pieces is None:
-                self._pieces = deque()
+        if not body:
+            return
+        if self._pieces is None:
+            self._pieces = deque((body,))
+        else:
             self._pieces.append(body)
-            self._pieces_bytes += len(body)
+        self._pieces_bytes += len(body)
 
     def _read_last_words(self) -> None:
         """Read what the kernel still holds after a failed write.
@@ -373,7 +368,7 @@ class Connection(asyncio.Protocol):
                 self._response.end()
             except ResponseError as error:
                 self._error = UpstreamBroken(str(error), sent=self._sent)
-        self._transport = self._poll = None
+        self._transport = GONE
         self._deadline.close()
         self._wake()
         self._on_lost(self)

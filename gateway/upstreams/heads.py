@@ -1,11 +1,13 @@
-"""Request heads as bytes, response heads as values, and how each message's body is framed. No I/O.
+"""Request heads as bytes, response heads as values. No I/O.
 
 A head is read by its grammar and by nothing looser: lines end with CRLF, a field is one line, its name is a token
 and meets its colon, and no control character but HTAB stands anywhere. A response whose length could be read in
 two ways is refused, whatever the method or status.
 
-What follows from the names alone is worked out once for each set of names (see `cos.headers`); heads too long for
-that are read the same way, and not remembered.
+Peers send the same fields over and over, in the same order. What follows from the names alone is worked out once
+for each set of names (see `cos.headers`): a template that renders a request, and an expression that reads a whole
+response. It reads what the grammar reads, or nothing. The names of long heads are not remembered, so that no peer
+fills the memory with them.
 
 Source: RFC 9112 §2.2, §3, §4, §5, §6; RFC 9110 §5.5, §5.6.2; threat model C9, C10, C11.
 """
@@ -13,40 +15,39 @@ Source: RFC 9112 §2.2, §3, §4, §5, §6; RFC 9110 §5.5, §5.6.2; threat mode
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
-from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
+
 MAX_HEAD_BYTES = 64 * 1024
 """Longest response head accepted, status line included."""
 MAX_REMEMBERED_BYTES = 4 * 1024
-"""Longest head whose names are remembered, so that no peer fills the memory with them."""
+"""Longest head whose names are remembered."""
+MAX_USUAL_FIELDS = 64
+"""Most fields of a response that is read by an expression of its own."""
+SEEN_BEFORE_USUAL = 8
+"""How often the names of a response are seen before they are given one: making it takes about a millisecond."""
 
 HEAD_END = b"\r\n\r\n"
 STATUS_LINE_START = b"HTTP/1."
 
-_METHOD = re.compile(rb"[A-Z]{1,20}")
-_TARGET = re.compile(rb"[\x21-\x7e]+")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_IN_VALUES = re.compile(rb"[\r\n\x00]")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
 # Quantifiers that give nothing back: what does not match is found out in one pass.
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
+_METHOD = re.compile(rb"[A-Z]{1,20}")
+_TARGET = re.compile(rb"[\x21-\x7e]+")
+_REQUEST_LINE = re.compile(rb"[A-Z]{1,20} [\x21-\x7e]++ HTTP/1\.1\r\n")
 # Servers that send no reason leave out the space before it as well.
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: " + _TEXT + rb")?(?=\r\n)")
-_FIELD = re.compile(rb"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+(" + _TEXT + rb")(?=\r\n)")
+_STATUS_LINE_TEXT = rb"HTTP/1\.[01] [1-5][0-9]{2}(?: " + _TEXT + rb")?"
+_STATUS_LINE = re.compile(_STATUS_LINE_TEXT + rb"(?=\r\n)")
+_FIELD = re.compile(rb"\r\n(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")(?=\r\n)")
+_NOT_IN_VALUES = re.compile(rb"[\r\n\x00]")
 
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS_STATUSES = frozenset({204, 304})
-_name_of, _value_of = itemgetter(0), itemgetter(1)
-
-
-class HeadError(ValueError):
-    """A head that is not HTTP/1.x, or that means two things."""
 
 
 class ResponseHead(Struct, frozen=True, gc=False):
@@ -64,110 +65,115 @@ class ResponseHead(Struct, frozen=True, gc=False):
     keep_alive: bool
 
 
-def render_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None]:
+def render_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, int | None]:
     """The request head with exactly these bytes and fields, in this order, and the body bytes it declares.
 
     The length is None when the body is chunked, 0 when nothing is said. Raises HeadError, on injection as well.
     """
+    names, values = zip(*headers, strict=True) if headers else ((), ())
+    known = _request_names(names)
+    head = known.template % (method, target, *values)
+    line_ends = known.line_ends
+    # As many line ends as there are lines: so what the first line is, it is by its own grammar.
+    if (
+        _REQUEST_LINE.match(head) is None
+        or head.count(b"\n") != line_ends
+        or head.count(b"\r") != line_ends
+        or b"\x00" in head
+    ):
+        raise _explain_refusal(method, target, headers)
+    if not known.framing:
+        return head, 0
+    content_length, chunked, _ = read_framing(known.framing, known.pick_framing(values))
+    return head, None if chunked else content_length or 0
+
+
+def _explain_refusal(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> HeadError:
     if _METHOD.fullmatch(method) is None:
-        raise HeadError(f"Expected a method of capital letters, got {method[:20]!r}.")
+        return HeadError(f"Expected a method of capital letters, got {method[:20]!r}.")
     if _TARGET.fullmatch(target) is None:
-        raise HeadError("Expected a request target of visible ASCII.")
-    fields = tuple(headers)
-    head = b"\r\n".join((b"%b %b HTTP/1.1" % (method, target), *map(b": ".join, fields), b"\r\n"))
-    line_ends = len(fields) + 2
-    if head.count(b"\n") != line_ends or head.count(b"\r") != line_ends or b"\x00" in head:
-        name = next((name for name, value in fields if _NOT_IN_VALUES.search(value)), b"a field")
-        raise HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
-    return head, _read_request_length(fields, remember=len(head) <= MAX_REMEMBERED_BYTES)
-
-
-def read_request_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    """Body bytes that the fields declare; None when they are chunked, 0 when nothing is said. Raises HeadError."""
-    return _read_request_length(tuple(headers), remember=False)
-
-
-def _read_request_length(fields: tuple[tuple[bytes, bytes], ...], *, remember: bool) -> int | None:
-    known = (_known_names if remember else _Names)(tuple(map(_name_of, fields)))
-    framing = _read_framing_of(known, fields, remember=remember)
-    return None if framing.chunked else framing.content_length or 0
+        return HeadError("Expected a request target of visible ASCII.")
+    name = next(name for name, value in headers if _NOT_IN_VALUES.search(value))
+    return HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
 
 
 def parse_head(raw: bytes, method: bytes) -> ResponseHead:
     """Read one response head; `raw` ends with its empty line. Raises HeadError."""
-    matched = _STATUS_LINE.match(raw)
-    if matched is None:
-        raise HeadError(f"Expected a status line of HTTP/1.0 or HTTP/1.1, got {raw[:40]!r}.")
-    version, digits = matched.groups()
-    status = int(digits)
-    if not 100 <= status <= 599:
-        raise HeadError(f"Expected a status from 100 to 599, got {status}.")
-    fields: list[tuple[bytes, bytes]] = _FIELD.findall(raw, matched.end())
-    # Each LF begins a field, but for the two of the end: so every line is a field, and nothing is left out.
-    if raw.count(b"\n") != len(fields) + 2:
-        raise HeadError("Expected header fields of one line each: a name, a colon, a value without control characters.")
-    remember = len(raw) <= MAX_REMEMBERED_BYTES
-    known = (_known_names if remember else _Names)(tuple(map(_name_of, fields)))
-    values = map(_value_of, fields)
+    line_ends = raw.count(b"\n")
+    read_whole, known = _usual.get(line_ends, _NO_FIELDS)
+    matched = read_whole(raw)
+    if matched is not None:
+        values = matched.groups()
+    else:
+        known, values = _read_unusual(raw, line_ends)
     if b" \r" in raw or b"\t\r" in raw:
-        values = map(bytes.rstrip, values, repeat(b" \t"))
-    headers = list(zip(known.lower, values, strict=True))
-    content_length, chunked, keep_alive = _read_framing_of(known, headers, remember=remember)
-    if version == b"0":
+        values = tuple(map(bytes.rstrip, values, repeat(b" \t")))
+    content_length, chunked, keep_alive = read_framing(known.framing, known.pick_framing(values))
+    # `HTTP/1.x nnn`, as both ways of reading have made sure.
+    status = int(raw[9:12])
+    if raw[7] != 0x31:
         if chunked:
             raise HeadError("Expected no transfer coding in HTTP/1.0.")
         keep_alive = False
     if method == b"HEAD" or status < 200 or status in _BODILESS_STATUSES:
         content_length, chunked = 0, False
-    return ResponseHead(status, headers, content_length, chunked, keep_alive)
+    return ResponseHead(status, list(zip(known.lower, values, strict=True)), content_length, chunked, keep_alive)
 
 
-class _Names:
-    """What follows from the names of a message's fields. Raises HeadError when one is no name."""
+def _read_unusual(raw: bytes, line_ends: int) -> tuple[_ResponseNames, tuple[bytes, ...]]:
+    """Names and values of a response whose names are not the usual ones. Raises HeadError."""
+    matched = _STATUS_LINE.match(raw)
+    if matched is None:
+        raise HeadError(f"Expected a status line of HTTP/1.0 or HTTP/1.1 and 100 to 599, got {raw[:40]!r}.")
+    fields = _FIELD.findall(raw, matched.end())
+    # Each LF begins a field, but for the two of the end: so every line is a field, and nothing is left out.
+    if len(fields) + 2 != line_ends:
+        raise HeadError("Expected header fields of one line each: a name, a colon, a value without control characters.")
+    names, values = zip(*fields, strict=True) if fields else ((), ())
+    if len(raw) > MAX_REMEMBERED_BYTES:
+        return _ResponseNames(names), values
+    known = _response_names(names)
+    known.seen += 1
+    if known.seen >= SEEN_BEFORE_USUAL and len(names) <= MAX_USUAL_FIELDS:
+        _usual[line_ends] = _usual_head(known)
+    return known, values
 
-    __slots__ = ("framing", "lower")
+
+class _RequestNames(Names):
+    __slots__ = ("line_ends", "template")
 
     def __init__(self, names: tuple[bytes, ...]) -> None:
-        for name in names:
-            if _NAME.fullmatch(name) is None:
-                raise HeadError(f"Expected a header name, got {name[:40]!r}.")
-        self.lower = tuple(map(bytes.lower, names))
-        self.framing = tuple(place for place, name in enumerate(self.lower) if name in _FRAMING)
-        """Where the fields that decide the framing are."""
+        super().__init__(names)
+        lines = b"".join(name.replace(b"%", b"%%") + b": %b\r\n" for name in names)
+        self.template = b"%b %b HTTP/1.1\r\n" + lines + b"\r\n"
+        """Takes method, target and the values."""
+        self.line_ends = len(names) + 2
 
 
-class _Framing(NamedTuple):
-    content_length: int | None
-    chunked: bool
-    keep_alive: bool
+class _ResponseNames(Names):
+    __slots__ = ("names", "seen")
+
+    def __init__(self, names: tuple[bytes, ...]) -> None:
+        super().__init__(names)
+        self.names = names
+        self.seen = 0
 
 
-def _read_framing(known: _Names, values: tuple[bytes, ...]) -> _Framing:
-    """The framing by the values of `known.framing`. Raises HeadError."""
-    content_length: int | None = None
-    chunked = False
-    keep_alive = True
-    for place, value in zip(known.framing, values, strict=True):
-        name = known.lower[place]
-        if name == b"content-length":
-            if content_length is not None or _LENGTH.fullmatch(value) is None:
-                raise HeadError("Expected one Content-Length of digits.")
-            content_length = int(value)
-        elif name == b"transfer-encoding":
-            if chunked or value.lower() != b"chunked":
-                raise HeadError(f"Expected no transfer coding but chunked, got {value[:40]!r}.")
-            chunked = True
-        elif b"close" in (option.strip() for option in value.lower().split(b",")):
-            keep_alive = False
-    if chunked and content_length is not None:
-        raise HeadError("Expected Content-Length or Transfer-Encoding, got both.")
-    return _Framing(content_length, chunked, keep_alive)
+class _UsualHead(NamedTuple):
+    """Responses with these names: what reads one whole, with a group for each value."""
+
+    read_whole: Callable[[bytes], re.Match[bytes] | None]
+    known: _ResponseNames
 
 
-def _read_framing_of(known: _Names, fields: Sequence[tuple[bytes, bytes]], *, remember: bool) -> _Framing:
-    values = tuple(map(_value_of, map(fields.__getitem__, known.framing)))
-    return (_known_framing if remember else _read_framing)(known, values)
+@lru_cache(maxsize=128)
+def _usual_head(known: _ResponseNames) -> _UsualHead:
+    lines = b"".join(b"\r\n" + re.escape(name) + b":[ \t]*+(" + _TEXT + b")" for name in known.names)
+    return _UsualHead(re.compile(_STATUS_LINE_TEXT + lines + b"\r\n\r\n").fullmatch, known)
 
 
-_known_names = lru_cache(maxsize=128)(_Names)
-_known_framing = lru_cache(maxsize=128)(_read_framing)
+_request_names = lru_cache(maxsize=64)(_RequestNames)
+_response_names = lru_cache(maxsize=128)(_ResponseNames)
+_NO_FIELDS = _usual_head(_ResponseNames(()))
+_usual: dict[int, _UsualHead] = {}
+"""By the number of line ends, what was read last with so many: most responses have as many fields as their like."""

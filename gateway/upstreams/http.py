@@ -10,7 +10,7 @@ Source: threat model C10, C11.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import assert_never, cast
@@ -32,13 +32,9 @@ class HttpUpstream:
         """`transport` is the one the settings name unless given. Raises ValueError for an unusable endpoint."""
         self._transport = build_transport(settings) if transport is None else transport
         self._native = self._transport if isinstance(self._transport, NativeTransport) else None
-        self._with_response_timeout = lru_cache(maxsize=16)(partial(_with_response_timeout, settings.timeouts))
-        self._endpoint = url = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
-        self._fixed_origin = (
-            None
-            if url is None
-            else Origin(url.host, url.port or DEFAULT_PORTS[url.scheme], url.host if url.scheme == "https" else None)
-        )
+        self._find_timeouts = lru_cache(maxsize=16)(partial(_with_response_timeout, settings.timeouts))
+        self._endpoint = None if settings.endpoint is None else _read_endpoint(settings.endpoint)
+        self._find_route = lru_cache(maxsize=1024)(partial(_find_route, self._endpoint))
 
     def send(
         self,
@@ -47,22 +43,16 @@ class HttpUpstream:
         *,
         response_timeout_seconds: float | None = None,
     ) -> Coroutine[None, None, UpstreamResponse]:
-        host = request.host
-        fields = ((b"host", host.encode("ascii")), *request.headers)
         if self._native is None:
-            return self._send_by_httpx(request, fields, body, response_timeout_seconds)
-        origin = self._fixed_origin
-        if origin is None:
-            origin = _read_origin(host)
-        elif origin.server_name is not None:
-            origin = _with_name_of(host, origin)
+            return self._send_by_httpx(request, body, response_timeout_seconds)
+        origin, host_field = self._find_route(request.host)
         return self._native.send(
             origin,
             request.method.encode("ascii"),
             request.target,
-            fields,
+            (host_field, *request.headers),
             body,
-            timeouts=self._with_response_timeout(response_timeout_seconds),
+            self._find_timeouts(response_timeout_seconds),
         )
 
     async def aclose(self) -> None:
@@ -71,7 +61,6 @@ class HttpUpstream:
     async def _send_by_httpx(
         self,
         request: UpstreamRequest,
-        fields: Sequence[tuple[bytes, bytes]],
         body: AsyncIterator[bytes] | bytes,
         response_timeout_seconds: float | None,
     ) -> UpstreamResponse:
@@ -82,7 +71,7 @@ class HttpUpstream:
             outgoing = httpx.Request(
                 request.method,
                 self._endpoint or httpx.URL(f"https://{request.host}"),
-                headers=list(fields),
+                headers=[(b"host", request.host.encode("ascii")), *request.headers],
                 stream=RequestBody(body),
                 extensions=extensions,
             )
@@ -137,16 +126,13 @@ def _read_endpoint(endpoint: str) -> httpx.URL:
     return url
 
 
-@lru_cache(maxsize=1024)
-def _read_origin(host: str) -> Origin:
-    url = httpx.URL(f"https://{host}")
-    return Origin(url.host, url.port or DEFAULT_PORTS["https"], _read_name(host))
-
-
-@lru_cache(maxsize=1024)
-def _with_name_of(host: str, origin: Origin) -> Origin:
-    """The fixed origin, asked for by the TLS name of the request."""
-    return origin._replace(server_name=_read_name(host))
+def _find_route(endpoint: httpx.URL | None, host: str) -> tuple[Origin, tuple[bytes, bytes]]:
+    """Where a request to this host connects to, with the TLS name it asks for, and its Host field."""
+    url = endpoint or httpx.URL(f"https://{host}")
+    origin = Origin(
+        url.host, url.port or DEFAULT_PORTS[url.scheme], _read_name(host) if url.scheme == "https" else None
+    )
+    return origin, (b"host", host.encode("ascii"))
 
 
 def _with_response_timeout(timeouts: Timeouts, seconds: float | None) -> Timeouts:

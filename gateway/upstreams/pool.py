@@ -58,11 +58,12 @@ class Pool:
     def take_resting(self, origin: Origin) -> Connection | None:
         """The clean connection used last, when one rests."""
         places = self._origins.get(origin)
-        while places is not None and places.idle:
-            connection = places.idle.pop()
-            if connection.is_quiet():
-                return connection
-            connection.abort()
+        if places is not None:
+            while places.idle:
+                connection = places.idle.pop()
+                if connection.is_quiet():
+                    return connection
+                connection.abort()
         return None
 
     async def acquire(self, origin: Origin, *, wait_seconds: float, connect_seconds: float) -> Connection:

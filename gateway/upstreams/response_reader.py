@@ -10,7 +10,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gateway.upstreams.chunked import ChunkedDecoder, ChunkError
-from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, HeadError, ResponseHead, parse_head
+from gateway.upstreams.framing import HeadError
+from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, ResponseHead, parse_head
 
 
 class ResponseError(ValueError):
@@ -26,20 +27,17 @@ class ResponseReader(Struct, eq=False):
     complete: bool = False
     excess: bool = False
     """More bytes came than belong to the response."""
-    _raw_head: bytearray | None = None
+    _partial_head: bytearray | None = None
     """What came of a head that is not whole yet."""
     _decoder: ChunkedDecoder | None = None
     _body_left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes in `data`, possibly none. Raises ResponseError."""
-        if not data:
-            return b""
-        self.started = True
         if self.head is None:
             data = self._feed_head(data)
-            if not data:
-                return b""
+        if not data:
+            return b""
         if self.complete:
             self.excess = True
             return b""
@@ -66,46 +64,44 @@ class ResponseReader(Struct, eq=False):
         self.complete = True
 
     def _feed_head(self, data: bytes) -> bytes:
-        """Collect head bytes; returns what follows the final head, nothing as long as it is not here."""
-        while True:
-            raw: bytes | bytearray = data
-            searched = 0
-            if self._raw_head is not None:
-                searched = max(0, len(self._raw_head) - len(HEAD_END) + 1)
-                self._raw_head += data
-                raw = self._raw_head
-            end = raw.find(HEAD_END, searched)
-            if end < 0 or end + len(HEAD_END) > MAX_HEAD_BYTES:
-                self._raw_head = bytearray(raw) if self._raw_head is None else self._raw_head
-                self._check_partial_head(self._raw_head)
+        """Find the final head; returns what follows it, nothing as long as it is not here."""
+        while data:
+            self.started = True
+            if self._partial_head is not None:
+                data = self._join_head(self._partial_head, data)
+                if not data:
+                    return b""
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if not len(HEAD_END) <= end <= MAX_HEAD_BYTES:
+                self._partial_head = bytearray(data)
+                _check_partial_head(self._partial_head)
                 return b""
-            end += len(HEAD_END)
-            self._raw_head = None
             try:
-                head = parse_head(bytes(raw[:end]), self.method)
+                head = parse_head(data[:end], self.method)
             except HeadError as exc:
                 raise ResponseError(str(exc)) from exc
-            data = bytes(raw[end:])
+            data = data[end:]
             if head.status >= 200:
                 self.head = head
                 self._body_left = head.content_length
-                self.complete = head.content_length == 0
                 if head.chunked:
                     self._decoder = ChunkedDecoder()
+                elif head.content_length == 0:
+                    self.complete = True
                 return data
             if head.status == 101:
                 raise ResponseError("Expected no switch of protocols.")
-            if not data:
-                return b""
+        return b""
 
-    def _check_partial_head(self, raw: bytearray) -> None:
-        """Refuse early what can no longer become a head, instead of waiting for a deadline."""
-        if len(raw) > MAX_HEAD_BYTES:
-            raise ResponseError(f"Expected a response head of at most {MAX_HEAD_BYTES} bytes.")
-        if not STATUS_LINE_START.startswith(raw[: len(STATUS_LINE_START)]):
-            raise ResponseError("Expected an HTTP/1.x status line.")
-        if b"\n\n" in raw:
-            raise ResponseError("Expected lines that end with CRLF.")
+    def _join_head(self, partial: bytearray, data: bytes) -> bytes:
+        """What came until now when it holds a whole head, nothing otherwise."""
+        searched = max(0, len(partial) - len(HEAD_END) + 1)
+        partial += data
+        if partial.find(HEAD_END, searched) < 0:
+            _check_partial_head(partial)
+            return b""
+        self._partial_head = None
+        return bytes(partial)
 
     def _feed_chunks(self, decoder: ChunkedDecoder, data: bytes) -> bytes:
         try:
@@ -115,3 +111,13 @@ class ResponseReader(Struct, eq=False):
         self.complete = decoder.complete
         self.excess = decoder.excess
         return found
+
+
+def _check_partial_head(raw: bytearray) -> None:
+    """Refuse early what can no longer become a head, instead of waiting for a deadline. Raises ResponseError."""
+    if len(raw) > MAX_HEAD_BYTES:
+        raise ResponseError(f"Expected a response head of at most {MAX_HEAD_BYTES} bytes.")
+    if not STATUS_LINE_START.startswith(raw[: len(STATUS_LINE_START)]):
+        raise ResponseError("Expected an HTTP/1.x status line.")
+    if b"\n\n" in raw:
+        raise ResponseError("Expected lines that end with CRLF.")

@@ -21,7 +21,7 @@ import httpx
 
 from gateway.ports import UpstreamError
 from gateway.upstreams.connector import resolve
-from gateway.upstreams.heads import HeadError, read_request_length
+from gateway.upstreams.framing import HeadError, read_request_length
 from gateway.upstreams.settings import UpstreamSettings, tls_context
 from gateway.upstreams.transport import read_timeouts
 

@@ -26,7 +26,8 @@ from msgspec import Struct
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.connector import Connector
-from gateway.upstreams.heads import HeadError, render_head
+from gateway.upstreams.framing import HeadError
+from gateway.upstreams.heads import render_head
 from gateway.upstreams.pool import NoFreeConnection, Origin, Pool
 from gateway.upstreams.settings import Timeouts, UpstreamSettings, tls_context
 
@@ -65,7 +66,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
                 request.extensions.get("target", request.url.raw_path),
                 request.headers.raw,
                 _read_body(request),
-                timeouts=read_timeouts(request.extensions.get("timeout"), self._timeouts),
+                read_timeouts(request.extensions.get("timeout"), self._timeouts),
             )
         except UpstreamError as exc:
             raise _translate(exc) from exc
@@ -78,7 +79,6 @@ class NativeTransport(httpx.AsyncBaseTransport):
         target: bytes,
         fields: Sequence[tuple[bytes, bytes]],
         body: AsyncIterator[bytes] | bytes,
-        *,
         timeouts: Timeouts,
     ) -> NativeResponse:
         """Send one request with exactly these bytes; without httpx's objects, which cost more than the sending.

@@ -13,14 +13,8 @@ from gateway.upstreams.chunked import (
     ChunkError,
     render_chunk,
 )
-from gateway.upstreams.heads import (
-    MAX_HEAD_BYTES,
-    MAX_REMEMBERED_BYTES,
-    HeadError,
-    parse_head,
-    read_request_length,
-    render_head,
-)
+from gateway.upstreams.framing import HeadError, read_request_length
+from gateway.upstreams.heads import MAX_HEAD_BYTES, MAX_REMEMBERED_BYTES, SEEN_BEFORE_USUAL, parse_head, render_head
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -256,6 +250,7 @@ FIELD_BYTES = st.sampled_from([b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00"
 
 
 @given(pieces=st.lists(FIELD_BYTES, max_size=12))
+@example(pieces=[b"A: b\r\n"] * 2)
 def test_head_that_is_read_is_all_its_lines_and_nothing_else(pieces: list[bytes]) -> None:
     raw = (OK + b"".join(pieces)).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     try:
@@ -267,6 +262,28 @@ def test_head_that_is_read_is_all_its_lines_and_nothing_else(pieces: list[bytes]
         name.lower() + b":" + value.strip(b" \t") for name, _, value in (line.partition(b":") for line in lines)
     ]
     assert not {0, 10, 13, 127}.intersection(b"".join(lines))
+
+
+def test_usual_head_is_read_as_it_was_the_first_time_and_no_other_instead() -> None:
+    lines = [b"Content-Length: 7", b"ETag:\t a b \t", b"x-usual: \xe4", b"Connection: close"]
+    raw = OK + b"\r\n".join(lines) + b"\r\n\r\n"
+    heads = [parse_head(raw, b"GET") for _ in range(SEEN_BEFORE_USUAL + 2)]
+    assert all(head == heads[0] for head in heads)
+    assert heads[0].headers == [
+        (b"content-length", b"7"), (b"etag", b"a b"), (b"x-usual", b"\xe4"), (b"connection", b"close")
+    ]  # fmt: skip
+    later = parse_head(raw.replace(b"200 OK", b"404").replace(b"close", b"open").replace(b"7", b"12"), b"GET")
+    assert (later.status, later.content_length, later.keep_alive) == (404, 12, True)
+    renamed = parse_head(raw.replace(b"ETag", b"Etag").replace(b"x-usual", b"unusual"), b"GET")
+    assert [name for name, _ in renamed.headers] == [b"content-length", b"etag", b"unusual", b"connection"]
+    for old, new in [
+        (b"\xe4", b"\x00"), (b"\xe4", b"\n"), (b"\xe4", b"\r"), (b"\xe4", b"\r\n a"), (b"ETag:", b"ETag :"),
+        (b"HTTP/1.1 200", b"HTTP/1.2 200"), (b" 200 OK", b" 600 OK"), (b"x-usual: ", b"x-usual "), (b"7", b"+7"),
+        (b"ETag:", b"Content-Length:"), (b"x-usual:", b"Transfer-Encoding:"), (b"\xe4", b"\x7f"),
+        (b"OK", b"O\x01"), (b"close", b"a\nb: c"),
+    ]:  # fmt: skip
+        with pytest.raises(HeadError):
+            parse_head(raw.replace(old, new), b"GET")
 
 
 def test_head_too_long_to_be_remembered_is_read_the_same() -> None:
