@@ -33,11 +33,14 @@ def read_body_length(headers: Headers) -> int | None:
         if coding.lower() != b"chunked":
             raise COSError("NotImplemented", "Expected no transfer coding but chunked.")
         return None
-    if raw_length is None:
-        return 0
-    if _LENGTH.fullmatch(raw_length) is None:
+    return parse_length(raw_length) if raw_length is not None else 0
+
+
+def parse_length(raw: bytes) -> int:
+    """The value of a Content-Length. Raises COSError(InvalidRequest)."""
+    if _LENGTH.fullmatch(raw) is None:
         raise COSError("InvalidRequest", "Expected Content-Length to be decimal digits.")
-    return int(raw_length)
+    return int(raw)
 
 
 def is_aws_chunked(headers: Headers) -> bool:

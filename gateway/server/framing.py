@@ -10,7 +10,7 @@ from itertools import chain
 from operator import itemgetter
 
 from cos.errors import COSError
-from cos.framing import read_body_length
+from cos.framing import parse_length, read_body_length
 from cos.headers import Headers
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 
@@ -30,7 +30,14 @@ def check_head(fields: list[tuple[bytes, bytes]], *, version: str) -> bool:
     if len(b"".join(chain.from_iterable(fields))) > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers.")
     places = _deciding(tuple(map(_name_of, fields)))
-    return bool(places) and _judge([fields[place] for place in places], version)
+    if not places:
+        return False
+    name, value = fields[places[0]]
+    if len(places) == 1 and name == _LENGTH:
+        # Nearly always: one length, and nothing else is said of the body.
+        parse_length(value.strip(b" \t"))
+        return False
+    return _judge([fields[place] for place in places], version)
 
 
 @lru_cache(maxsize=256)
