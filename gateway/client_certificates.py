@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from cos.errors import COSError
 from policies.patterns import Pattern
+
+if TYPE_CHECKING:
+    # Imported with the first certificate: most gateways never see one, and have no memory for it to spare.
+    from cryptography import x509
 
 MAX_SHOWN_CHARACTERS = 256
 """How much of a subject is kept, for logs."""
@@ -49,6 +51,8 @@ class ClientCertificate:
 
 def read_client_certificate(der: bytes) -> ClientCertificate:
     """The certificate a handshake accepted. Raises ValueError for one that cannot be read."""
+    from cryptography import x509
+
     certificate = x509.load_der_x509_certificate(der)
     return ClientCertificate(
         subject=_visible(certificate.subject.rfc4514_string())[:MAX_SHOWN_CHARACTERS],
@@ -61,6 +65,8 @@ def read_client_certificate(der: bytes) -> ClientCertificate:
 
 
 def _names(certificate: x509.Certificate) -> Iterator[str]:
+    from cryptography import x509
+
     try:
         alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -76,7 +82,7 @@ def _names(certificate: x509.Certificate) -> Iterator[str]:
                     yield f"dns:{name.value.lower()}"
                 case x509.RFC822Name():
                     yield f"email:{name.value}"
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     # Two common names are two meanings, and readers disagree about which one counts.
     if len(common) == 1 and isinstance(common[0].value, str):
         yield f"cn:{common[0].value}"

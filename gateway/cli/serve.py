@@ -67,6 +67,9 @@ def _serve_alone(settings: Settings, profile: Path | None) -> None:
     from gateway.cli.hosting import hosted, until_stopped
     from gateway.cli.profiling import profiled
     from gateway.process.garbage import settle
+    from gateway.process.pages import leave_pages_of_files
+
+    leave_pages_of_files()
 
     async def run() -> None:
         async with hosted(settings) as (gateway, _):

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from gateway.configuration.tls import ClientCertificates, TlsSettings, TlsVersion
+
+if TYPE_CHECKING:
+    # Imported when there are certificates: a gateway without them has no memory for it to spare.
+    from cryptography import x509
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
@@ -159,6 +162,8 @@ def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
 
 
 def _read_certificates(setting: str, path: Path, raw: bytes) -> list[x509.Certificate]:
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificates(raw)
     except ValueError:
@@ -167,6 +172,8 @@ def _read_certificates(setting: str, path: Path, raw: bytes) -> list[x509.Certif
 
 def _read_revocations(path: Path, raw: bytes) -> datetime | None:
     """When the first of the lists is out of date. A certificate among them would be taken for an authority: refused."""
+    from cryptography import x509
+
     blocks = list(_BLOCK.finditer(raw))
     if not blocks or any(block[1] != b"X509 CRL" for block in blocks):
         raise TlsFileError(f"tls.client_crl: expected X509 CRL blocks in PEM, and no others, at {path}.")
