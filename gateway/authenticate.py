@@ -145,12 +145,19 @@ class Authenticator:
         certificate: ClientCertificate | None,
     ) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
-        _check_key(key, now=now, client_address=client_address)
+        session = key.session
+        if session is not None and datetime.fromtimestamp(now, UTC) >= session.expires_at:
+            raise COSError("ExpiredToken")
+        if key.state is not KeyState.ACTIVE:
+            raise COSError("AccessDenied", "The access key is disabled.")
+        if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:
+            raise COSError("AccessDenied", "The access key has expired.")
+        if key.networks and not _inside(key, client_address):
+            raise COSError("AccessDenied", "The access key may not be used from this network.")
         if certificate is not None or self._asks_certificates:
             self._certificates.check_bound(key.principal, certificate, now=now)
         if isinstance(claim.terms, SigV2Terms):
             _check_sigv2(key)
-        session = key.session
         if self._uses is not None:
             self._uses.note(key.id if session is None else session.parent, now=now)
         address = client_address or None
@@ -204,17 +211,6 @@ class Authenticator:
                     raise COSError("InvalidAccessKeyId")
                 signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
         return open_payload(request, operation, sha256=sha256, signatures=signatures)
-
-
-def _check_key(key: AccessKey, *, now: float, client_address: str) -> None:
-    if key.session is not None and datetime.fromtimestamp(now, UTC) >= key.session.expires_at:
-        raise COSError("ExpiredToken")
-    if key.state is not KeyState.ACTIVE:
-        raise COSError("AccessDenied", "The access key is disabled.")
-    if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:
-        raise COSError("AccessDenied", "The access key has expired.")
-    if key.networks and not _inside(key, client_address):
-        raise COSError("AccessDenied", "The access key may not be used from this network.")
 
 
 def _check_sigv2(key: AccessKey) -> None:

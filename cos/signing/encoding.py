@@ -49,7 +49,7 @@ def _encode(raw: bytes) -> bytes:
     return b"".join([_ENCODED[byte] for byte in raw]) if raw.translate(None, _UNRESERVED) else raw
 
 
-@lru_cache(maxsize=1024)  # a pure function; names are few, and no secrets
+@lru_cache(maxsize=256)  # a pure function; names are few, and no secrets
 def encode_name(raw: bytes) -> str:
     """`uploadId` → `uploadid`; `X/中` → `x%2f%e4%b8%ad`."""
     return encode_value(raw).lower()

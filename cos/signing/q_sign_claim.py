@@ -131,7 +131,7 @@ def read_window(name: str, text: str) -> Window:
     return window
 
 
-@lru_cache(maxsize=1024)  # a pure function; a client's requests list the same names
+@lru_cache(maxsize=256)  # a pure function; a client's requests list the same names
 def _read_list(field: str, text: str) -> tuple[str, ...]:
     """Canonical names in ascending order; a name may be repeated (Go lists one per value)."""
     if not text:
