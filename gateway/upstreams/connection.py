@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_deadline", "_drainer", "_error", "_in_exchange", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
         "_reading_paused", "_response", "_send_complete", "_send_error", "_sent", "_socket_id", "_transport",
-        "_unsent_bytes", "_waiter", "exchanges",
+        "_unsent_bytes", "_waiter", "used_before",
     )  # fmt: skip
 
     def __init__(self, on_lost: Callable[[Connection], None]) -> None:
@@ -58,8 +58,8 @@ class Connection(asyncio.Protocol):
         self._drainer: asyncio.Future[None] | None = None
         self._unsent_bytes = 0
         self._in_exchange = False
-        self.exchanges = 0
-        """Exchanges begun on this connection."""
+        self.used_before = False
+        """Whether an exchange before this one left the connection clean."""
         # These begin anew with every exchange.
         self._response = ResponseReader(b"GET")
         self._sent = self._send_complete = False
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
             or transport.get_write_buffer_size()
         ):
             return False
-        self._in_exchange = False
+        self._in_exchange, self.used_before = False, True
         self._deadline.set(max_idle_seconds, "idle")
         return True
 
@@ -124,14 +124,14 @@ class Connection(asyncio.Protocol):
         if transport.is_closing():
             raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
         self._in_exchange = True
-        self.exchanges += 1
-        if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
-            self._deadline.clear()
-            return self._exchange_stream(head, body, length, timeouts)
         try:
-            data = head + (body if len(body) == length else _frame_whole(body, length))
+            if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
+                self._deadline.clear()
+                return self._exchange_stream(head, body, length, timeouts)
+            if body or length != 0:
+                head += _frame_whole(body, length)
             self._sent = True
-            transport.write(data)
+            transport.write(head)
             self._send_complete = not transport.is_closing()
             self._deadline.set(timeouts.response_seconds, "a response head")
         except BaseException:

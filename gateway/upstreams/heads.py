@@ -47,7 +47,7 @@ _STATUS_LINE = re.compile(_STATUS_LINE_TEXT + rb"(?=\r\n)")
 _FIELD = re.compile(rb"\r\n(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")(?=\r\n)")
 _NOT_IN_VALUES = re.compile(rb"[\r\n\x00]")
 
-_BODILESS_STATUSES = frozenset({204, 304})
+_BODILESS_STATUSES = frozenset({*range(100, 200), 204, 304})
 
 
 class ResponseHead(Struct, frozen=True, gc=False):
@@ -115,7 +115,7 @@ def parse_head(raw: bytes, method: bytes) -> ResponseHead:
         if chunked:
             raise HeadError("Expected no transfer coding in HTTP/1.0.")
         keep_alive = False
-    if method == b"HEAD" or status < 200 or status in _BODILESS_STATUSES:
+    if status in _BODILESS_STATUSES or method == b"HEAD":
         content_length, chunked = 0, False
     return ResponseHead(status, list(zip(known.lower, values, strict=True)), content_length, chunked, keep_alive)
 

@@ -83,11 +83,11 @@ class ResponseReader(Struct, eq=False):
             data = data[end:]
             if head.status >= 200:
                 self.head = head
-                self._body_left = head.content_length
-                if head.chunked:
-                    self._decoder = ChunkedDecoder()
-                elif head.content_length == 0:
+                self._body_left = length = head.content_length
+                if length == 0:
                     self.complete = True
+                elif length is None and head.chunked:
+                    self._decoder = ChunkedDecoder()
                 return data
             if head.status == 101:
                 raise ResponseError("Expected no switch of protocols.")

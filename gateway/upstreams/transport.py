@@ -89,22 +89,21 @@ class NativeTransport(httpx.AsyncBaseTransport):
             head, length = render_head(method, target, fields)
         except HeadError as exc:
             raise UpstreamError(str(exc), sent=False) from exc
-        replayable = isinstance(body, bytes) and method != b"POST"
         pool = self._pool
+        repeated = False
         while True:
             connection = pool.take_resting(origin) or await pool.acquire(
                 origin, wait_seconds=timeouts.pool_seconds, connect_seconds=timeouts.connect_seconds
             )
-            reused = connection.exchanges > 0
             try:
                 received = await connection.exchange(head, body, method, length, timeouts)
+                break
             except UpstreamBroken:
-                if not (replayable and reused) or connection.response_started:
+                replayable = isinstance(body, bytes) and method != b"POST"
+                if repeated or not replayable or not connection.used_before or connection.response_started:
                     raise
                 pool.drop_idle(origin)
-                replayable = False
-            else:
-                break
+                repeated = True
         whole = connection.take_whole_body()
         if whole is not None:
             pool.release(connection)
