@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
-from cos.signing.encoding import encode_name
+from cos.signing.encoding import encode_name, encode_value
 from cos.signing.presigned import with_parameters
 from cos.signing.q_sign_template import HttpTemplate
 from cos.signing.sign_keys import SignKeys
@@ -117,7 +117,7 @@ def _authorization(
     if template is not None:
         http_text = template.fill(request.path, query, values)
     else:
-        http_text = _http_string(request, covered, (b"host", *names), values)
+        http_text = _http_string(request, (b"host", *names), values)
     window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
     key = sign_keys.find((secret_key, window)) if sign_keys is not None else None
     if key is None:
@@ -151,16 +151,15 @@ def _cover(method: str, names: tuple[bytes, ...], parameter_names: tuple[str, ..
     return _Covered(";".join(listed), ";".join(listed_parameters), template)
 
 
-def _http_string(request: UpstreamRequest, covered: _Covered, names: Iterable[bytes], values: Iterable[bytes]) -> bytes:
-    """The text to sign, by the documented steps: values of a repeated name are sorted."""
-    headers: dict[str, list[bytes]] = {}
-    for name, value in zip(names, values, strict=True):
-        headers.setdefault(encode_name(name), []).append(value)
-    listed = covered.parameter_list.split(";") if covered.parameter_list else []
-    parameters = q_sign.http_parameters(listed, request.query)
-    return q_sign.http_string(
-        request.method, request.path, parameters, q_sign.http_headers(covered.header_list.split(";"), headers)
-    )
+def _http_string(request: UpstreamRequest, names: Iterable[bytes], values: Iterable[bytes]) -> bytes:
+    """The text to sign of a request that repeats a name: the values of one are sorted too."""
+    fields = [(encode_name(name), value) for name, value in zip(names, values, strict=True) if _is_covered(name)]
+    parameters = [(encode_name(name.encode()), value.encode()) for name, value in request.query]
+    return q_sign.http_string(request.method, request.path, _sorted_pairs(parameters), _sorted_pairs(fields))
+
+
+def _sorted_pairs(pairs: Iterable[tuple[str, bytes]]) -> str:
+    return "&".join([f"{name}={encode_value(value)}" for name, value in sorted(pairs)])
 
 
 def _is_covered(name: bytes) -> bool:

@@ -63,9 +63,18 @@ def test_a_filled_template_is_what_the_documented_steps_make(
             ((b"x-cos-meta-r", b"2"), (b"range", b"bytes=0-9"), (b"x-cos-meta-r", b"1")),
             "&q-header-list=host;range;x-cos-meta-r;x-cos-meta-r&q-url-param-list=&",
         ),
+        ((Parameter("sign", "2"), Parameter("sign", "1")), (), "&q-header-list=host&q-url-param-list=sign;sign&"),
         ((), ((b"user-agent", b"u"), (b"authorization", b"old")), "&q-header-list=host&q-url-param-list=&"),
     ],
-    ids=["nothing", "one parameter", "encoded name", "repeated parameter", "repeated header", "what is not signed"],
+    ids=[
+        "nothing",
+        "one parameter",
+        "encoded name",
+        "repeated parameter",
+        "repeated header",
+        "repeated carrier",
+        "what is not signed",
+    ],
 )
 def test_a_signature_lists_all_it_covers_in_order(
     query: tuple[Parameter, ...], headers: tuple[tuple[bytes, bytes], ...], lists: str
