@@ -79,19 +79,19 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     """
     headers, query, dialect = request.headers, request.target.query, request.dialect
     body_bytes = read_content_length(headers)
-    if operation.body is _NO_BODY and body_bytes != 0:
-        raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
-    if operation.body is _DOCUMENT and read_content_codings(headers):
+    if operation.body is _NO_BODY:
+        if body_bytes != 0:
+            raise COSError("UnexpectedContent", f"Expected no request body with {operation.name}.")
+    elif operation.body is _DOCUMENT and read_content_codings(headers):
         # A document is judged as it is sent: it must not say something else when unpacked.
         raise COSError("InvalidRequest", f"Expected no Content-Encoding with {operation.name}.")
-    part, upload, version = _find_arguments(request.target.query_names)
+    part, upload, version, conditional, stray = _find_arguments(request.target.query_names, headers.known, dialect)
     part_number = parse_part_number(query[part].value) if part is not None else None
     upload_id = parse_upload_id(query[upload].value) if upload is not None else None
-    fields = _find_fields(headers.known, dialect)
     if not operation.copies:
-        if fields.about_a_source is not None:
+        if stray is not None:
             # A range or condition of a source that is not named would be ignored upstream: say so instead.
-            raise COSError("InvalidRequest", f"Expected no {fields.about_a_source!r} without a copy source.")
+            raise COSError("InvalidRequest", f"Expected no {stray!r} without a copy source.")
         if operation.body is Body.STREAM and body_bytes == 0 and not _is_framed(request):
             raise COSError("MissingContentLength")
         return ObjectCall(
@@ -104,7 +104,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
         )
     raw_source = headers.get(SOURCE_FIELDS[dialect]) or b""
     source = parse_copy_source(raw_source, dialect=dialect, domains=domains)
-    conditions = _read_conditions(request, fields.conditions) if fields.conditions else NO_CONDITIONS
+    conditions = _read_conditions(request, conditional) if conditional else NO_CONDITIONS
     range_field = RANGE_FIELDS[dialect]
     if part_number is None or upload_id is None:
         if headers.get(range_field):
@@ -116,30 +116,34 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
     return UploadPartCopy(operation, address, part_number, upload_id, source, byte_range, conditions)
 
 
-@lru_cache(maxsize=256)
-def _find_arguments(names: tuple[str, ...]) -> tuple[int | None, int | None, int | None]:
-    """Where in a query with these names partNumber, uploadId and versionId are."""
-    part, upload, version = (
-        names.index(name) if name in names else None for name in ("partNumber", "uploadId", "versionId")
-    )
-    return part, upload, version
+class _Arguments(NamedTuple):
+    """Where the arguments of a request are, by its names: in the query, as places, and in the header.
 
+    `conditional` are the conditions on a copy's source with their fields; `about_a_source` is the first field that is
+    about a source at all.
+    """
 
-class _Fields(NamedTuple):
-    """Which fields are about a copy source: the conditions on it with their fields, and the first of all, as text."""
-
-    conditions: tuple[tuple[str, bytes], ...]
+    part: int | None
+    upload: int | None
+    version: int | None
+    conditional: tuple[tuple[str, bytes], ...]
     about_a_source: str | None
 
 
 @lru_cache(maxsize=256)
-def _find_fields(known: FieldNames, dialect: Dialect) -> _Fields:
+def _find_arguments(query_names: tuple[str, ...], known: FieldNames, dialect: Dialect) -> _Arguments:
+    part, upload, version = (
+        query_names.index(name) if name in query_names else None for name in ("partNumber", "uploadId", "versionId")
+    )
     prefix = SOURCE_FIELDS[dialect]
     conditions = [(name, prefix + b"-" + name.encode("ascii")) for name in CONDITION_NAMES]
-    first = next((name for name in known.distinct if name.startswith(prefix)), None)
-    return _Fields(
-        conditions=tuple([(name, field) for name, field in conditions if field in known.names]),
-        about_a_source=first.decode("ascii") if first is not None else None,
+    about = [name.decode("ascii") for name in known.distinct if name.startswith(prefix)]
+    return _Arguments(
+        part=part,
+        upload=upload,
+        version=version,
+        conditional=tuple([(name, field) for name, field in conditions if field in known.names]),
+        about_a_source=about[0] if about else None,
     )
 
 
