@@ -85,7 +85,7 @@ class Exchange:
         *,
         method: str,
         raw_target: bytes,
-        raw_headers: list[tuple[bytes, bytes]],
+        raw_headers: Sequence[tuple[bytes, bytes]],
         client_address: str,
         certificate: ClientCertificate | None,
         request_id: str,

@@ -28,7 +28,7 @@ class Line(Protocol):
     flow: Flow
 
     def answered(self, channel: RequestChannel) -> None:
-        """The answer is complete."""
+        """The answer is complete, to the one request that is being answered."""
         ...
 
     def close_gently(self) -> None:
@@ -64,11 +64,10 @@ class RequestChannel:
         self._bodiless = bodiless
         self._awaits_continue = awaits_continue
         self.keep_alive = keep_alive
-        self.disconnected = self.started = self.complete = self._chunked = False
+        self.disconnected = self.started = self.complete = False
         self._more_body = True
         self._held: bytes | bytearray = b""
         self._head = b""
-        self._left_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
 
     # --- the body of the request -------------------------------------------------------------------------------
@@ -124,8 +123,12 @@ class RequestChannel:
         if flow.write_paused and not self.disconnected:
             await flow.drain()
         if not self.disconnected:
-            self._head = self._begin(status, headers)
-            self._write(self._framed(body, last=True))
+            head = self._begin(status, headers)
+            if self._chunked or self._bodiless:
+                body = self._framed(body, last=True)
+            elif len(body) != self._left_bytes:
+                raise RuntimeError(f"expected a response body of {self._left_bytes} bytes, got {len(body)}")
+            self._write(head + body)
             self._complete()
 
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -135,7 +138,7 @@ class RequestChannel:
         if not self.disconnected:
             self._head = self._begin(status, headers)
             # It leaves with the first piece of the body, or when this turn of the loop brings none.
-            asyncio.get_running_loop().call_soon(self._write)
+            asyncio.get_running_loop().call_soon(self._write_head)
 
     async def send(self, piece: bytes, *, last: bool) -> None:
         flow = self._line.flow
@@ -144,7 +147,7 @@ class RequestChannel:
         if not self.disconnected:
             if not self.started or self.complete:
                 raise RuntimeError("expected a body after its head, and nothing after its end")
-            self._write(self._framed(piece, last=last))
+            self._write(self._take_head() + self._framed(piece, last=last))
             if last:
                 self._complete()
 
@@ -174,6 +177,7 @@ class RequestChannel:
             head += b"Connection: close\r\n"
         if status in _BODILESS:
             self._bodiless = True
+        self._chunked = False
         if coding is not None and values[coding].lower() == b"chunked":
             self._chunked = True
         elif length is not None:
@@ -195,15 +199,22 @@ class RequestChannel:
             raise RuntimeError("expected a response body of Content-Length")
         return piece
 
-    def _write(self, body: bytes = b"") -> None:
+    def _take_head(self) -> bytes:
         head, self._head = self._head, b""
+        return head
+
+    def _write_head(self) -> None:
+        self._write(self._take_head())
+
+    def _write(self, written: bytes) -> None:
         transport = self._line.transport
-        if (head or body) and not transport.is_closing():
-            transport.write(head + body if head else body)
+        if written and not transport.is_closing():
+            transport.write(written)
 
     def _complete(self) -> None:
         self.complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         if not self.keep_alive:
             self._line.close_gently()
         self._line.answered(self)

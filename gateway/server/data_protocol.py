@@ -36,8 +36,6 @@ from gateway.server.framing import check_head
 from gateway.server.responses import NO_TUNNEL, render_refusal
 from gateway.server.timed_protocol import TimedProtocol
 
-# Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
-_TURNED_AWAY = Admission.TURNED_AWAY
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""
 MAX_PIPELINED = 8
@@ -110,6 +108,7 @@ class DataProtocol(TimedProtocol):
             case Admission.WELCOME:
                 self._set_timer("head", self.deadlines.head_seconds, self._head_too_slow)
             case Admission.TURNED_AWAY:
+                self._refusal = COSError("SlowDown")
                 self._set_timer("head", TURN_AWAY_SECONDS, self.close_gently)
             case Admission.DROPPED:
                 self._deaf = True
@@ -137,8 +136,9 @@ class DataProtocol(TimedProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf or self.transport.is_closing():
             return
-        if self._admission is _TURNED_AWAY:
-            self._refuse(COSError("SlowDown"))
+        if self._refusal is not None:
+            # The connection is turned away.
+            self._refuse(self._refusal)
             return
         self._resting_since = None
         if self._in_head:
@@ -149,12 +149,15 @@ class DataProtocol(TimedProtocol):
             # Nobody is switched to another protocol; the request itself is being answered.
             self._deaf = True
         except httptools.HttpParserError:
-            self._refuse(self._refusal or COSError("BadRequest", "Expected a well-formed HTTP request."))
+            self._refuse_unreadable()
             return
         if self._head_bytes:
             self._expect_rest_of_head()
         if self._receiving_body and "body" not in self._timers:
             self._time_body()
+
+    def _refuse_unreadable(self) -> None:
+        self._refuse(self._refusal or COSError("BadRequest", "Expected a well-formed HTTP request."))
 
     def _expect_rest_of_head(self) -> None:
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -195,38 +198,37 @@ class DataProtocol(TimedProtocol):
         self._in_head = False
         self._head_bytes = self._trailer_bytes = 0
         self._take_field = self._drop_trailer
-        method = self._parser.get_method()
-        version = self._parser.get_http_version()
+        fields = tuple(self._fields)
+        parser = self._parser
+        method = parser.get_method()
+        version = parser.get_http_version()
         if method == b"CONNECT":
             self._stop(COSError("MethodNotAllowed", NO_TUNNEL))
         try:
-            awaits_continue = check_head(self._fields, version=version)
+            awaits_continue = check_head(fields, version)
         except COSError as error:
             self._stop(error)
-        if len(self._pipeline) >= MAX_PIPELINED:
-            self._stop(COSError("InvalidRequest", f"Expected at most {MAX_PIPELINED} requests ahead of their answers."))
-        self._receiving_body = True
         channel = RequestChannel(
             self,
             bodiless=method == b"HEAD",
             awaits_continue=awaits_continue,
-            keep_alive=version != "1.0" and self._parser.should_keep_alive(),
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
         )
         exchange = Exchange(
             channel,
             method=method.decode("ascii"),
             raw_target=self._target,
-            raw_headers=self._fields,
+            raw_headers=fields,
             client_address=self._address,
             certificate=self.certificate,
             request_id=new_request_id(),
         )
-        before, self._latest = self._latest, channel
-        if before is None:
+        if self._latest is None:
             self._begin(channel, exchange)
         else:
-            self._pause_reading()
-            self._pipeline.append((channel, exchange))
+            self._line_up(channel, exchange)
+        self._latest = channel
+        self._receiving_body = True
 
     def on_body(self, body: bytes) -> None:
         self._last_body_time = self._loop.time()
@@ -255,6 +257,13 @@ class DataProtocol(TimedProtocol):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _line_up(self, channel: RequestChannel, exchange: Exchange) -> None:
+        """Requests wait here for the answer to the one before them; the client is not read from meanwhile."""
+        if len(self._pipeline) >= MAX_PIPELINED:
+            self._stop(COSError("InvalidRequest", f"Expected at most {MAX_PIPELINED} requests ahead of their answers."))
+        self._pause_reading()
+        self._pipeline.append((channel, exchange))
+
     def _begin_next(self) -> None:
         channel, exchange = self._pipeline.popleft()
         exchange.started = time.monotonic()
@@ -272,16 +281,18 @@ class DataProtocol(TimedProtocol):
 
     def _left_unanswered(self, channel: RequestChannel) -> None:
         """A request has ended without its answer, whatever the reason. What the client got must not look whole."""
-        if not channel.started:
+        if channel.started or self.transport.is_closing():
+            self.transport.abort()
+        else:
             self.transport.write(render_refusal(COSError("InternalError")))
             self.close_gently()
-        else:
-            self.transport.abort()
-        self._forget(channel)
+        self._forget_running()
 
     def answered(self, channel: RequestChannel) -> None:
         """The next one's turn, if there is one; `rest` is one timer per connection and not one per answer."""
-        self._forget(channel)
+        self._running = self._task = None
+        if self._latest is channel:
+            self._latest = None
         if self._deaf:
             self._finish_deaf()
             return
@@ -297,18 +308,17 @@ class DataProtocol(TimedProtocol):
         if self._receiving_body:
             self._set_timer("linger", self.deadlines.linger_seconds, self._stop_lingering)
 
-    def _forget(self, channel: RequestChannel) -> None:
-        if self._running is channel:
-            self._running = self._task = None
-        if self._latest is channel:
+    def _forget_running(self) -> None:
+        if self._latest is self._running:
             self._latest = None
+        self._running = self._task = None
 
     def _give_up(self) -> None:
         """Cancel the request that is being answered."""
         if self._running is not None and self._task is not None:
             self._running.leave()
             self._task.cancel()
-            self._forget(self._running)
+            self._forget_running()
 
     def close_gently(self) -> None:
         """Close after what was written has left, reading on for a while so that it is not lost to a reset."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
+from typing import NamedTuple
 
 from cos.errors import COSError
 from cos.framing import parse_length, read_body_length
@@ -19,7 +20,17 @@ _LENGTH, _CODING, _EXPECT = b"content-length", b"transfer-encoding", b"expect"
 _DECIDING = frozenset({_LENGTH, _CODING, _EXPECT})
 
 
-def check_head(fields: list[tuple[bytes, bytes]], *, version: str) -> bool:
+class Deciding(NamedTuple):
+    """Where the fields are that decide how the body is framed and whether it is waited for.
+
+    `length_alone`: where Content-Length is, when it is the only one of them.
+    """
+
+    places: tuple[int, ...]
+    length_alone: int | None
+
+
+def check_head(fields: tuple[tuple[bytes, bytes], ...], version: str) -> bool:
     """Judge the fields of a request, whose names are lower-case: does the client wait to be asked for the body?
 
     Raises COSError(InvalidRequest, NotImplemented) when there are too many of them, or when the body's end is not
@@ -29,21 +40,22 @@ def check_head(fields: list[tuple[bytes, bytes]], *, version: str) -> bool:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields.")
     if len(b"".join(chain.from_iterable(fields))) > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers.")
-    places = _deciding(tuple(map(_name_of, fields)))
+    places, length_alone = _find_deciding(tuple(map(_name_of, fields)))
     if not places:
         return False
-    name, value = fields[places[0]]
-    if len(places) == 1 and name == _LENGTH:
+    if length_alone is not None:
         # Nearly always: one length, and nothing else is said of the body.
-        parse_length(value.strip(b" \t"))
+        value = fields[length_alone][1]
+        if value != b"0":
+            parse_length(value.strip(b" \t"))
         return False
     return _judge([fields[place] for place in places], version)
 
 
 @lru_cache(maxsize=256)
-def _deciding(names: tuple[bytes, ...]) -> tuple[int, ...]:
-    """Where the fields are that decide how the body is framed and whether it is waited for."""
-    return tuple(place for place, name in enumerate(names) if name in _DECIDING)
+def _find_deciding(names: tuple[bytes, ...]) -> Deciding:
+    places = tuple(place for place, name in enumerate(names) if name in _DECIDING)
+    return Deciding(places, places[0] if len(places) == 1 and names[places[0]] == _LENGTH else None)
 
 
 def _judge(fields: list[tuple[bytes, bytes]], version: str) -> bool:
