@@ -72,7 +72,7 @@ class StoredUpstreamCredentials:
             self._present()
         remembered = self._chosen.get((id(bucket), id(source)))
         chosen = self._choose(bucket, source, self._candidates) if remembered is None else remembered[0]
-        credential = self._opened_of(chosen)
+        credential = chosen if isinstance(chosen, UpstreamCredential) else self._opened_of(chosen)
         self.opened_for += 1
         return credential
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 class Deadline:
     """At most one deadline at a time; `on_expired` is called with what was waited for, and how long in seconds."""
 
-    __slots__ = ("_at", "_loop", "_on_expired", "_seconds", "_timer", "_timer_at", "_waited_for")
+    __slots__ = ("_at", "_loop", "_on_expired", "_timer", "_timer_at", "_waited")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expired: Callable[[str, float], None]) -> None:
         self._loop = loop
@@ -22,12 +22,12 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._at = math.inf
-        self._seconds = 0.0
-        self._waited_for = ""
+        self._waited: tuple[str, float] = ("", 0.0)
+        """For what, and how many seconds."""
 
     def set(self, seconds: float, waited_for: str) -> None:
         """Expire so many seconds from now, in place of any other deadline."""
-        self._seconds, self._waited_for = seconds, waited_for
+        self._waited = (waited_for, seconds)
         self._at = at = self._loop.time() + seconds
         if at < self._timer_at:
             self._start_timer(at)
@@ -56,4 +56,4 @@ class Deadline:
             self._start_timer(self._at)
             return
         self._at = math.inf
-        self._on_expired(self._waited_for, self._seconds)
+        self._on_expired(*self._waited)

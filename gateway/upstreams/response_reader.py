@@ -14,6 +14,9 @@ from gateway.upstreams.framing import HeadError
 from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, ResponseHead, parse_head
 
 
+_END_BYTES = len(HEAD_END)
+
+
 class ResponseError(ValueError):
     """The bytes are not a well-formed response, or it was cut short."""
 
@@ -71,8 +74,8 @@ class ResponseReader(Struct, eq=False):
                 data = self._join_head(self._partial_head, data)
                 if not data:
                     return b""
-            end = data.find(HEAD_END) + len(HEAD_END)
-            if not len(HEAD_END) <= end <= MAX_HEAD_BYTES:
+            end = data.find(HEAD_END) + _END_BYTES
+            if not _END_BYTES <= end <= MAX_HEAD_BYTES:
                 self._partial_head = bytearray(data)
                 _check_partial_head(self._partial_head)
                 return b""
@@ -95,7 +98,7 @@ class ResponseReader(Struct, eq=False):
 
     def _join_head(self, partial: bytearray, data: bytes) -> bytes:
         """What came until now when it holds a whole head, nothing otherwise."""
-        searched = max(0, len(partial) - len(HEAD_END) + 1)
+        searched = max(0, len(partial) - _END_BYTES + 1)
         partial += data
         if partial.find(HEAD_END, searched) < 0:
             _check_partial_head(partial)
