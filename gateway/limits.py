@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from msgspec import Struct
 
 from cos.errors import COSError
@@ -15,10 +18,8 @@ class InFlight:
         self.max_per_principal = max_per_principal
         self.by_principal: dict[str, int] = {}
         self.count = 0
-
-    def admit(self, principal: str) -> Place:
-        """A place to hold for the duration of its context; entering it raises COSError(SlowDown)."""
-        return Place(self, principal)
+        self.admit: Callable[[str], Place] = partial(Place, self)
+        """A place for a principal, held in its context; entering that raises COSError(SlowDown)."""
 
 
 class Place(Struct, gc=False):

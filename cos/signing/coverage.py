@@ -63,10 +63,9 @@ def check_coverage(request: Request, claim: Claim, *, level: Level) -> None:
     if scheme is _SIGV2:
         _check_sigv2(request)
         return
-    lists_service = level is _SERVICE and request.method == "GET"
     _check_names(
         request.headers.known, claim.signed_headers, request.target.query_names, claim.signed_parameters,
-        scheme, lists_service,
+        scheme, level, request.method,
     )  # fmt: skip
 
 
@@ -77,11 +76,12 @@ def _check_names(
     parameters: tuple[str, ...],
     signed_parameters: tuple[str, ...] | None,
     scheme: Scheme,
-    lists_service: bool,
+    level: Level,
+    method: str,
 ) -> None:
     _check_headers(known, signed_headers, scheme)
     if signed_parameters is not None:
-        _check_parameters(parameters, signed_parameters, lists_service)
+        _check_parameters(parameters, signed_parameters, lists_buckets=level is _SERVICE and method == "GET")
 
 
 def _check_headers(known: FieldNames, signed: tuple[str, ...], scheme: Scheme) -> None:
@@ -105,12 +105,12 @@ def _check_headers(known: FieldNames, signed: tuple[str, ...], scheme: Scheme) -
         )
 
 
-def _check_parameters(names: tuple[str, ...], signed: tuple[str, ...], lists_service: bool) -> None:
+def _check_parameters(names: tuple[str, ...], signed: tuple[str, ...], *, lists_buckets: bool) -> None:
     missing = []
     for name in names:
         if name in CARRIER_PARAMETERS or name in _UNSIGNED_PARAMETERS:
             continue
-        if lists_service and name in _UNSIGNED_SERVICE_PARAMETERS:
+        if lists_buckets and name in _UNSIGNED_SERVICE_PARAMETERS:
             continue
         if encode_name(name.encode()) not in signed:
             missing.append(name)

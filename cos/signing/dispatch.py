@@ -16,6 +16,7 @@ from cos.signing.chunked import SIGNED_PREFIX, ChunkSignatures
 from cos.signing.claim import Claim, QSignTerms, Scheme, SigV2Terms, SigV4Terms
 from cos.signing.sign_keys import SignKeys
 
+_Q_SIGN = Scheme.Q_SIGN
 _Q_SIGN_PREFIX = "q-sign-algorithm="
 _SIGV4_PREFIX = f"{sigv4.ALGORITHM} "
 _SIGV2_PREFIX = f"{sigv2_claim.SCHEME} "
@@ -129,29 +130,27 @@ def sign(
     `now` is Unix seconds. `lifetime_seconds` matters to Q_SIGN, `region` to SIGV4. Raises ValueError for SIGV2, which
     is only ever read.
     """
-    match scheme:
-        case Scheme.Q_SIGN:
-            return q_sign_make.sign(
-                request,
-                secret_id=secret_id,
-                secret_key=secret_key,
-                token=token,
-                now=now,
-                lifetime_seconds=lifetime_seconds,
-                sign_keys=sign_keys,
-            )
-        case Scheme.SIGV4:
-            return sigv4_make.sign(
-                request,
-                secret_id=secret_id,
-                secret_key=secret_key,
-                token=token,
-                now=now,
-                region=region,
-                sign_keys=sign_keys,
-            )
-        case Scheme.SIGV2:
-            raise ValueError(_NOT_MADE)
+    if scheme is _Q_SIGN:
+        return q_sign_make.sign(
+            request,
+            secret_id=secret_id,
+            secret_key=secret_key,
+            token=token,
+            now=now,
+            lifetime_seconds=lifetime_seconds,
+            sign_keys=sign_keys,
+        )
+    if scheme is Scheme.SIGV4:
+        return sigv4_make.sign(
+            request,
+            secret_id=secret_id,
+            secret_key=secret_key,
+            token=token,
+            now=now,
+            region=region,
+            sign_keys=sign_keys,
+        )
+    raise ValueError(_NOT_MADE)
 
 
 def presign(

@@ -133,18 +133,24 @@ def verify(request: Request, claim: Claim, terms: QSignTerms, secret_key: str, s
     key = held or started_key(secret_key, terms.key_time)
     http_text = _http_string(request, claim)
     to_sign = string_to_sign(terms.sign_time, http_text)
-    matches = hmac.compare_digest(key.sign(to_sign), claim.signature)
-    if not matches and "host" in claim.signed_headers and (host := bare_host(request.headers.get(b"host") or b"")):
-        http_text = _http_string(request, claim, host)
-        to_sign = string_to_sign(terms.sign_time, http_text)
-        matches = hmac.compare_digest(key.sign(to_sign), claim.signature)
-    if not matches:
-        raise COSError(
-            "SignatureDoesNotMatch",
-            details=(("StringToSign", to_sign), ("FormatString", _without_secrets(http_text))),
-        )
+    if not hmac.compare_digest(key.sign(to_sign), claim.signature):
+        _verify_without_port(request, claim, terms, key, to_sign, http_text)
     if held is None and sign_keys is not None:
         sign_keys.keep(secret_key, terms.key_time, key)
+
+
+def _verify_without_port(
+    request: Request, claim: Claim, terms: QSignTerms, key: KeyedDigest, to_sign: str, http_text: bytes
+) -> None:
+    """The same once more with the other reading of the host, if there is one and it is signed."""
+    host = bare_host(request.headers.get(b"host") or b"")
+    if host is not None and "host" in claim.signed_headers:
+        http_text = _http_string(request, claim, host)
+        to_sign = string_to_sign(terms.sign_time, http_text)
+        if hmac.compare_digest(key.sign(to_sign), claim.signature):
+            return
+    details = (("StringToSign", to_sign), ("FormatString", _without_secrets(http_text)))
+    raise COSError("SignatureDoesNotMatch", details=details)
 
 
 def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> bytes:
