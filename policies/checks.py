@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
+from msgspec import Struct
+
 from cos.values import Region
 from policies.decision import Amendment, Effect, Mode, Outcome, Unknown, Violation
 from policies.patterns import Pattern
@@ -19,7 +21,6 @@ from policies.rule import AmendingRule, Rule
 _ALLOWS = Effect.ALLOW
 ORDER = ("bucket", "key", "regions", "accounts")
 """What an end checks, in this order."""
-_CHECKS_OF_AN_END = len(ORDER)
 
 
 class End(Protocol):
@@ -31,23 +32,6 @@ class End(Protocol):
     def check(self, resource: Resource, effect: Effect) -> Outcome:
         """The first check that fails; None when the resource is selected."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a bucket, and where the bucket: what an end asks beyond the bucket's name.
-
-    `end` leads the names of the checks (`source.key`). Empty tuples and None ask nothing.
-    """
-
-    end: str
-    keys: tuple[Pattern, ...] = ()
-    regions: frozenset[Region] | None = None
-    accounts: frozenset[str] | None = None
-
-    def check(self, resource: Resource, effect: Effect) -> Outcome:
-        """The first check that fails; None when the resource, in whatever bucket, is selected."""
-        return check_place(self, resource, effect)
 
 
 class Placed(Protocol):
@@ -95,7 +79,21 @@ def _check_key(place: Placed, key: str | None, effect: Effect) -> Violation | No
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Place:
+    """Where in a bucket, and where the bucket: what an end asks beyond the bucket's name.
+
+    `end` leads the names of the checks (`source.key`). Empty tuples and None ask nothing.
+    """
+
+    end: str
+    keys: tuple[Pattern, ...] = ()
+    regions: frozenset[Region] | None = None
+    accounts: frozenset[str] | None = None
+
+    check = check_place  # the resource may be in whatever bucket
+
+
+class Judgement(Struct, frozen=True, gc=False):
     """How one statement fared when it does not plainly match.
 
     `violations` are the checks that failed, `unknowns` those that cannot tell; `passed` counts the checks before
@@ -162,28 +160,30 @@ def judge(effect: Effect, ends: Sequence[End], rules: Sequence[Rule], request: A
     Ends stop at the first failure. Rules are all judged, so that a caller learns everything at once.
     """
     unknowns: list[Unknown] | None = None
-    passed = 0
     for end in ends:
         resource = request.source if end.end == "source" else request.resource
         if resource is None:
-            return Judgement((Violation("source", "the copy names no source"),), (), passed, unselected=True)
+            found = Violation("source", "the copy names no source")
+            return Judgement((found,), (), len(ORDER) * ends.index(end), unselected=True)
         outcome = end.check(resource, effect)
         if outcome is not None:
             if isinstance(outcome, Violation):
-                return Judgement((outcome,), (), passed + _rank(outcome), unselected=True)
+                passed = len(ORDER) * ends.index(end) + _rank(outcome)
+                return Judgement((outcome,), (), passed, unselected=True)
             unknowns = [outcome] if unknowns is None else [*unknowns, outcome]
-        passed += _CHECKS_OF_AN_END
     violations: list[Violation] | None = None
+    untrue = 0
     for rule in rules:
         outcome = rule.check(request)
-        if outcome is None:
-            passed += 1
-        elif isinstance(outcome, Violation):
-            violations = [outcome] if violations is None else [*violations, outcome]
-        else:
-            unknowns = [outcome] if unknowns is None else [*unknowns, outcome]
+        if outcome is not None:
+            untrue += 1
+            if isinstance(outcome, Violation):
+                violations = [outcome] if violations is None else [*violations, outcome]
+            else:
+                unknowns = [outcome] if unknowns is None else [*unknowns, outcome]
     if violations is None and unknowns is None:
         return None
+    passed = len(ORDER) * len(ends) + len(rules) - untrue
     return Judgement(tuple(violations or ()), tuple(unknowns or ()), passed)
 
 

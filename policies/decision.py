@@ -62,8 +62,7 @@ class Violation(Struct, frozen=True, gc=False):
     code: str = "AccessDenied"
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True, gc=False):
     """A check that cannot tell yet. `violation` is what it amounts to when nothing more can be learned.
 
     `fact` names what to measure; None when no measurement would help (a bucket whose region nobody knows).

@@ -42,6 +42,7 @@ from policies.statement import Statement
 _ALLOW, _DENY, _NEEDS_FACTS = Verdict.ALLOW, Verdict.DENY, Verdict.NEEDS_FACTS
 _ALLOWS, _DENIES = Effect.ALLOW, Effect.DENY
 _ENFORCE, _SHADOW = Mode.ENFORCE, Mode.SHADOW
+_NO_FACTS: frozenset[Fact] = frozenset()
 
 MAX_REMEMBERED = 512
 """How many plain decisions are kept at a time; one weighs 1 KiB as a rule, and 12 KiB with the longest keys."""
@@ -96,8 +97,10 @@ class Engine:
                 about = self._index.find_about(principal, action, resource.bucket)
                 if len(about) > len(selecting):
                     decision = self._judge(about, request).decision(self.version, request)
-            if any(_selects(trace) for trace in decision.trace):
-                return decision
+            for trace in decision.trace:
+                if trace.effect is _ALLOWS and trace.mode is _ENFORCE and not trace.unselected:
+                    # It fails by its rules only: no statement about another bucket comes nearer.
+                    return decision
         # No statement selects both ends: the denial is explained by every statement about the caller and the action.
         # Those about other buckets apply to nothing here, but one of them may be what the caller had in mind.
         candidates = self._index.find(principal, action)
@@ -136,11 +139,6 @@ class Engine:
         return Violation("action", f"no statement about {principal!r} names {action!r}")
 
 
-def _selects(trace: StatementTrace) -> bool:
-    """Whether it is of an allow statement that fails by its rules only: none about another bucket comes nearer."""
-    return trace.effect is _ALLOWS and trace.mode is _ENFORCE and not trace.unselected
-
-
 class _Tally:
     """What the statements said so far."""
 
@@ -149,8 +147,8 @@ class _Tally:
     """Whether all that were added plainly match, or are not selected."""
     _allow: Candidate | None = None
     _deny: Candidate | None = None
-    _allow_needs: frozenset[Fact] = frozenset()
-    _deny_needs: frozenset[Fact] = frozenset()
+    _allow_needs = _NO_FACTS
+    _deny_needs = _NO_FACTS
     _faulty = False
     _shadows = _shadow_allow = _shadow_deny = False
 
@@ -170,12 +168,15 @@ class _Tally:
 
     def add(self, candidate: Candidate, judgement: Judgement) -> None:
         """A statement of which something failed, or cannot be told."""
-        asked = candidate.checks
+        asked, found, unknowns = candidate.checks, judgement.violations, judgement.unknowns
         if not judgement.unselected:
             self.plain = False
-        needs = self._needs(judgement.unknowns) if not judgement.violations else frozenset()
-        applies = asked.effect is _DENIES and not judgement.violations and not needs
-        found = judgement.violations + tuple(unknown.violation for unknown in judgement.unknowns)
+        needs, applies = _NO_FACTS, False
+        if unknowns:
+            if not found:
+                needs = self._needs(unknowns)
+                applies = asked.effect is _DENIES and not needs
+            found += tuple(unknown.violation for unknown in unknowns)
         self._trace.append(_trace(candidate, found, matched=applies, unselected=judgement.unselected))
         if applies:
             self._apply(candidate)
@@ -183,7 +184,7 @@ class _Tally:
             self._shadows = True
         elif asked.effect is _DENIES:
             self._deny_needs |= needs
-        elif needs and all(unknown.fact is not None for unknown in judgement.unknowns):
+        elif needs and all(unknown.fact is not None for unknown in unknowns):
             self._allow_needs |= needs
         else:
             self._failed.append((judgement.passed, judgement))
@@ -200,7 +201,7 @@ class _Tally:
 
     def decision(self, version: str, request: AccessRequest) -> Decision:
         """The verdict of what was added. `request` is the one that was judged."""
-        trace, errors = tuple(self._trace), tuple(self._errors)
+        trace, errors = tuple(self._trace), tuple(self._errors) if self._errors else ()
         allow, deny = self._allow, self._deny
         rehearsed = self._rehearsed() if self._shadows else None
         if self._faulty:
@@ -217,10 +218,10 @@ class _Tally:
             return Decision(_NEEDS_FACTS, version, trace=trace, needs=needs, rehearsed=rehearsed, errors=errors)
         if allow is not None:
             amendments = allow.checks.amendments(request)
+            # By place, in the order of its fields: this is what most decisions are.
             return Decision(
-                _ALLOW, version, allow.id, allow.checks.document, (), trace, amendments=amendments,
-                rehearsed=rehearsed, errors=errors,
-            )  # fmt: skip
+                _ALLOW, version, allow.id, allow.checks.document, (), trace, _NO_FACTS, amendments, rehearsed, errors
+            )
         return Decision(_DENY, version, violations=self._violations(), trace=trace, rehearsed=rehearsed, errors=errors)
 
     def _apply(self, candidate: Candidate) -> None:

@@ -51,9 +51,14 @@ class Pattern:
         pieces = self._pieces
         if not pieces:
             return text == self.text
+        if len(pieces) == 2:
+            prefix, suffix = pieces
+            return (
+                text.startswith(prefix)
+                and (not suffix or text.endswith(suffix))
+                and len(text) >= len(prefix) + len(suffix)
+            )
         prefix, suffix = pieces[0], pieces[-1]
-        if len(pieces) == 2 and not suffix:
-            return text.startswith(prefix)
         position, end = len(prefix), len(text) - len(suffix)
         if position > end or not text.startswith(prefix) or not text.endswith(suffix):
             return False

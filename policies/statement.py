@@ -93,13 +93,16 @@ class Statement:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if tuple(end.end for end in self.ends) not in (("resource",), ("source", "destination")):
+        given = tuple(end.end for end in (self.resource, self.source, self.destination) if end is not None)
+        if given not in (("resource",), ("source", "destination")):
             raise ValueError("expected a resource, or a source and a destination")
 
     @property
     def ends(self) -> tuple[Selector, ...]:
         """The resource, or the source and the destination."""
-        return tuple(end for end in (self.resource, self.source, self.destination) if end is not None)
+        if self.source is None or self.destination is None:
+            return (self.resource,) if self.resource is not None else ()
+        return (self.source, self.destination)
 
     def judge(self, request: AccessRequest) -> Judgement | None:
         """Judge a request whose principal and action this statement names; None when it plainly matches."""
