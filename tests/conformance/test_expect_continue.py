@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -71,7 +71,9 @@ async def test_a_refused_upload_ends_its_connection(cos: Site) -> None:
         assert "connection: close" in head
         # What the client believes to be its next request is not answered as the rest of the last one.
         writer.write(cos.client.render("GET", EXAMPLE.host, target(fresh_key())))
-        assert await reader.read() == b""
+        # A connection that was closed before that was written is reset, which ends it as well.
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
 
 
 async def test_a_refused_upload_without_a_body_ends_nothing(cos: Site) -> None:
