@@ -60,17 +60,17 @@ class _Described(Struct, gc=False):
     parent: str | UnsetType
     action: str | UnsetType
     resource: _Resource | UnsetType
+    version_id: str | UnsetType
+    source: _Source | UnsetType
+    conditions: list[str] | UnsetType
+    part_number: int | UnsetType
+    upload_id: str | UnsetType
+    range: str | UnsetType | None
     decision_id: str | UnsetType
     policy: _Policy | UnsetType
-    version_id: str | UnsetType = UNSET
-    source: _Source | UnsetType = UNSET
-    conditions: list[str] | UnsetType = UNSET
-    part_number: int | UnsetType = UNSET
-    upload_id: str | UnsetType = UNSET
-    range: str | UnsetType | None = UNSET
-    asked: Written | UnsetType = UNSET
-    asked_keys: Sequence[tuple[ObjectKey, VersionId | None]] | UnsetType = UNSET
-    dry_run: bool | UnsetType = UNSET
+    dry_run: bool | UnsetType
+    asked: Written | UnsetType
+    asked_keys: Sequence[tuple[ObjectKey, VersionId | None]] | UnsetType
 
 
 _encode = Encoder().encode
@@ -83,7 +83,25 @@ def described(context: Context, *, judged: bool = True) -> bytes:
     judge again; of a batch `asked_keys` lists what was judged in place of its key, up to the one that was refused.
     """
     certificate, caller, operation, address = context.certificate, context.caller, context.operation, context.address
-    decision, call, asked, bucket = context.decision, context.call, context.asked, context.bucket
+    decision, call, bucket = context.decision, context.call, context.bucket
+    asked = context.asked if judged else None
+    version_id: str | UnsetType = UNSET
+    source: _Source | UnsetType = UNSET
+    conditions: list[str] | UnsetType = UNSET
+    part_number: int | UnsetType = UNSET
+    upload_id: str | UnsetType = UNSET
+    byte_range: str | UnsetType | None = UNSET
+    if isinstance(call, ObjectCall):
+        version_id = call.version_id or UNSET
+        part_number = call.part_number or UNSET
+        upload_id = call.upload_id or UNSET
+    elif call is not None:
+        end, record, present = call.source, context.source_bucket, call.conditions.present
+        source = _Source(end.bucket, end.key, end.version_id, None if record is None else record.region)
+        conditions = sorted(present) if present else []
+        if isinstance(call, UploadPartCopy):
+            part_number, upload_id = call.part_number, call.upload_id
+            byte_range = None if call.byte_range is None else render_byte_range(call.byte_range)
     fields = _Described(
         context.request_id,
         context.client_address,
@@ -99,6 +117,12 @@ def described(context: Context, *, judged: bool = True) -> bytes:
             None if bucket is None else bucket.region,
             None if operation is None or not operation.copies else "write",
         ),
+        version_id,
+        source,
+        conditions,
+        part_number,
+        upload_id,
+        byte_range,
         context.decision_id or UNSET,
         UNSET if decision is None else _Policy(
             decision.verdict,
@@ -107,23 +131,8 @@ def described(context: Context, *, judged: bool = True) -> bytes:
             decision.statement_id,
             {item.name: item.value for item in decision.amendments} if decision.amendments else UNSET,
         ),
+        context.dry_run or UNSET,
+        UNSET if asked is None else write_request(asked),
+        UNSET if asked is None else context.asked_keys or UNSET,
     )  # fmt: skip
-    if isinstance(call, ObjectCall):
-        fields.version_id = UNSET if call.version_id is None else call.version_id
-        fields.part_number = UNSET if call.part_number is None else call.part_number
-        fields.upload_id = UNSET if call.upload_id is None else call.upload_id
-    elif call is not None:
-        source, bucket, present = call.source, context.source_bucket, call.conditions.present
-        fields.source = _Source(source.bucket, source.key, source.version_id, None if bucket is None else bucket.region)
-        fields.conditions = sorted(present) if present else []
-        if isinstance(call, UploadPartCopy):
-            fields.part_number = call.part_number
-            fields.upload_id = call.upload_id
-            fields.range = None if call.byte_range is None else render_byte_range(call.byte_range)
-    if judged and asked is not None:
-        fields.asked = write_request(asked)
-        if context.asked_keys:
-            fields.asked_keys = context.asked_keys
-    if context.dry_run:
-        fields.dry_run = True
     return _encode(fields)
