@@ -96,7 +96,7 @@ class Address(Struct, frozen=True, gc=False):
     style: AddressStyle
 
 
-@lru_cache(maxsize=512)  # a pure function of short texts; the parts of an upload come to one path
+@lru_cache(maxsize=256)  # a pure function of short texts; the parts of an upload come to one path
 def parse_address(host: str, path: bytes, domains: Domains) -> Address:
     """The address named by a Host value and a percent-decoded path (with its first `/`).
 

@@ -41,7 +41,7 @@ class CopySource(Struct, frozen=True, gc=False):
     version_id: VersionId | None = None
 
 
-@lru_cache(maxsize=512)  # the parts of a copy name one source
+@lru_cache(maxsize=256)  # the parts of a copy name one source
 def parse_copy_source(raw: bytes, *, dialect: Dialect, domains: Domains) -> CopySource:
     """The value of a copy-source header. Raises COSError(InvalidCopySource) and nothing else."""
     if len(raw) > MAX_COPY_SOURCE_BYTES:
@@ -62,7 +62,7 @@ def parse_copy_source(raw: bytes, *, dialect: Dialect, domains: Domains) -> Copy
         raise _refused(error.message) from None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def render_copy_source(source: CopySource, *, dialect: Dialect, region: Region) -> bytes:
     """The canonical text of a source in the bucket registry's `region` (the COS form states it, S3's cannot).
 

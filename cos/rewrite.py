@@ -174,7 +174,7 @@ class _Destination(NamedTuple):
     target: bytes
 
 
-@lru_cache(maxsize=512)  # the parts of an upload go to one place
+@lru_cache(maxsize=256)  # the parts of an upload go to one place
 def _find_destination(address: Address, region: Region | None) -> _Destination:
     if address.bucket is None:
         host = service_host(region)
