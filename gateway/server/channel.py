@@ -128,7 +128,9 @@ class RequestChannel:
                 body = self._framed(body, last=True)
             elif len(body) != self._left_bytes:
                 raise RuntimeError(f"expected a response body of {self._left_bytes} bytes, got {len(body)}")
-            self._write(head + body)
+            transport = self._line.transport
+            if not transport.is_closing():
+                transport.write(head + body)
             self._complete()
 
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:

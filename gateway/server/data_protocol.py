@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -32,7 +31,7 @@ from gateway.identifiers import new_request_id
 from gateway.server.channel import RequestChannel
 from gateway.server.connections import Admission, Connections
 from gateway.server.deadlines import Deadlines
-from gateway.server.framing import check_head
+from gateway.server.framing import read_fields
 from gateway.server.responses import NO_TUNNEL, render_refusal
 from gateway.server.timed_protocol import TimedProtocol
 
@@ -84,7 +83,7 @@ class DataProtocol(TimedProtocol):
         # The request that is being received or was received last, until its answer is complete; those before it that
         # wait for their turn; and the one that is being answered, with its task.
         self._latest: RequestChannel | None = None
-        self._pipeline: deque[tuple[RequestChannel, Exchange]] = deque()
+        self._pipeline: list[tuple[RequestChannel, Exchange]] = []
         self._running: RequestChannel | None = None
         self._task: asyncio.Task[None] | None = None
         self._target = b""
@@ -171,7 +170,6 @@ class DataProtocol(TimedProtocol):
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._fields = []
         self._take_field = self._fields.append
         if not self._head_bytes:
             # It begins in the bytes that ended the message before it.
@@ -184,7 +182,7 @@ class DataProtocol(TimedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field. How many there may be, and how large, is judged when they are complete: a read brings 256 KiB."""
-        self._take_field((name.lower(), value))
+        self._take_field((name, value))
 
     def _drop_trailer(self, field: tuple[bytes, bytes]) -> None:
         """Nothing that comes after the body was judged with it, so none is kept."""
@@ -198,16 +196,16 @@ class DataProtocol(TimedProtocol):
         self._in_head = False
         self._head_bytes = self._trailer_bytes = 0
         self._take_field = self._drop_trailer
-        fields = tuple(self._fields)
         parser = self._parser
         method = parser.get_method()
         version = parser.get_http_version()
         if method == b"CONNECT":
             self._stop(COSError("MethodNotAllowed", NO_TUNNEL))
         try:
-            awaits_continue = check_head(fields, version)
+            fields, awaits_continue = read_fields(self._fields, version)
         except COSError as error:
             self._stop(error)
+        self._fields.clear()
         channel = RequestChannel(
             self,
             bodiless=method == b"HEAD",
@@ -265,7 +263,7 @@ class DataProtocol(TimedProtocol):
         self._pipeline.append((channel, exchange))
 
     def _begin_next(self) -> None:
-        channel, exchange = self._pipeline.popleft()
+        channel, exchange = self._pipeline.pop(0)
         exchange.started = time.monotonic()
         self._begin(channel, exchange)
 
@@ -298,7 +296,8 @@ class DataProtocol(TimedProtocol):
             return
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._pipeline:
             self._begin_next()
             return

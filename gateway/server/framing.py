@@ -15,47 +15,51 @@ from cos.framing import parse_length, read_body_length
 from cos.headers import Headers
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 
-_name_of = itemgetter(0)
+_name_of, _value_of = itemgetter(0), itemgetter(1)
 _LENGTH, _CODING, _EXPECT = b"content-length", b"transfer-encoding", b"expect"
 _DECIDING = frozenset({_LENGTH, _CODING, _EXPECT})
 
 
-class Deciding(NamedTuple):
-    """Where the fields are that decide how the body is framed and whether it is waited for.
+class Names(NamedTuple):
+    """What the names of a request's fields say.
 
-    `length_alone`: where Content-Length is, when it is the only one of them.
+    `deciding` are the places of those that decide how the body is framed and whether it is waited for; `length_alone`
+    is where Content-Length is, when it is the only one of them.
     """
 
-    places: tuple[int, ...]
+    lower: tuple[bytes, ...]
+    deciding: tuple[int, ...]
     length_alone: int | None
 
 
-def check_head(fields: tuple[tuple[bytes, bytes], ...], version: str) -> bool:
-    """Judge the fields of a request, whose names are lower-case: does the client wait to be asked for the body?
+def read_fields(received: list[tuple[bytes, bytes]], version: str) -> tuple[tuple[tuple[bytes, bytes], ...], bool]:
+    """The fields of a request with lower-case names, and whether the client waits to be asked for the body.
 
-    Raises COSError(InvalidRequest, NotImplemented) when there are too many of them, or when the body's end is not
-    said in exactly one way.
+    The names are the same objects in all requests that have the same. Raises COSError(InvalidRequest, NotImplemented)
+    when there are too many fields, or when the body's end is not said in exactly one way.
     """
-    if len(fields) > MAX_HEADERS:
+    if len(received) > MAX_HEADERS:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields.")
-    if len(b"".join(chain.from_iterable(fields))) > MAX_HEADER_BYTES:
+    if len(b"".join(chain.from_iterable(received))) > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers.")
-    places, length_alone = _find_deciding(tuple(map(_name_of, fields)))
-    if not places:
-        return False
+    names, deciding, length_alone = _read_names(tuple(map(_name_of, received)))
+    fields = tuple(zip(names, map(_value_of, received), strict=True))
+    if not deciding:
+        return fields, False
     if length_alone is not None:
         # Nearly always: one length, and nothing else is said of the body.
         value = fields[length_alone][1]
         if value != b"0":
             parse_length(value.strip(b" \t"))
-        return False
-    return _judge([fields[place] for place in places], version)
+        return fields, False
+    return fields, _judge([fields[place] for place in deciding], version)
 
 
 @lru_cache(maxsize=256)
-def _find_deciding(names: tuple[bytes, ...]) -> Deciding:
-    places = tuple(place for place, name in enumerate(names) if name in _DECIDING)
-    return Deciding(places, places[0] if len(places) == 1 and names[places[0]] == _LENGTH else None)
+def _read_names(received: tuple[bytes, ...]) -> Names:
+    names = tuple(map(bytes.lower, received))
+    deciding = tuple(place for place, name in enumerate(names) if name in _DECIDING)
+    return Names(names, deciding, deciding[0] if len(deciding) == 1 and names[deciding[0]] == _LENGTH else None)
 
 
 def _judge(fields: list[tuple[bytes, bytes]], version: str) -> bool:
