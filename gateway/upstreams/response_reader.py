@@ -13,7 +13,6 @@ from gateway.upstreams.chunked import ChunkedDecoder, ChunkError
 from gateway.upstreams.framing import HeadError
 from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, ResponseHead, parse_head
 
-
 _END_BYTES = len(HEAD_END)
 
 
