@@ -98,7 +98,7 @@ class Pipeline:
             self._conclude(exchange, context, result)
 
     async def _walk(self, exchange: Exchange, context: Context) -> None:
-        now = time.time()
+        now, client, certificate = time.time(), exchange.client_address, exchange.certificate
 
         # 1  Raw bytes become one immutable request; whatever has two meanings is refused.
         received = read_request(exchange.method, exchange.raw_target, exchange.raw_headers)
@@ -116,19 +116,10 @@ class Pipeline:
             caller, form = await admit_form(exchange, request, address, self._authenticator, now=now)
             context.caller, context.form, context.scheme = caller, form, form.scheme
             request, address = context.request, context.address = form.request, form.address
-        elif (
-            request.method == "OPTIONS"
-            and (anybody := self._authenticator.preflight(request, client_address=exchange.client_address)) is not None
-        ):
+        elif request.method == "OPTIONS" and (anybody := self._authenticator.preflight(request, client_address=client)):
             caller = context.caller = anybody
-        elif (
-            exchange.certificate is not None
-            and (
-                holder := self._authenticator.unsigned(
-                    received, exchange.certificate, now=now, client_address=exchange.client_address
-                )
-            )
-            is not None
+        elif certificate is not None and (
+            holder := self._authenticator.unsigned(received, certificate, now=now, client_address=client)
         ):
             caller = context.caller = holder
             exchange.payload = self._authenticator.open_payload(request, operation, None)
@@ -141,8 +132,8 @@ class Pipeline:
                 address.level,
                 claim,
                 now=now,
-                client_address=exchange.client_address,
-                certificate=exchange.certificate,
+                client_address=client,
+                certificate=certificate,
             )
             exchange.payload = self._authenticator.open_payload(request, operation, claim)
             context.dry_run = read_dry_run(request, claim)
