@@ -89,6 +89,7 @@ def _serve_with_workers(settings: Settings, profile: Path | None) -> None:
 
     from gateway.app import described, listening
     from gateway.cli.profiling import profiled
+    from gateway.process.pages import leave_pages_of_files, share_with_children
     from gateway.server.turns import Turns
     from gateway.workers.member import serve_as_worker
     from gateway.workers.questions import open_channel
@@ -115,6 +116,8 @@ def _serve_with_workers(settings: Settings, profile: Path | None) -> None:
         # What is there now is never looked at again, so that it stays shared with the workers.
         gc.collect()
         gc.freeze()
+        share_with_children()
+        leave_pages_of_files()
         supervisor = Supervisor(
             settings.workers,
             work,

@@ -26,6 +26,8 @@ _UNWRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-]p [0-9a-f]+ [0-9a-f]+:[
 """A part of a file, kept to this process, that cannot be written: code and constants."""
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _MAPS = Path("/proc/self/maps")
+_shared: set[int] = set()
+"""Where what the process shares with its parent or its children lies."""
 _DETAILED_MAPS = Path("/proc/self/smaps")
 
 
@@ -40,21 +42,34 @@ def use_large_pages() -> int:
     library = ctypes.CDLL(None)
     library.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     moved = 0
+    for place in _places() - _shared:
+        advised = library.madvise(place, _HUGE_BYTES, _ADVISE_HUGE) == 0
+        if advised and library.madvise(place, _HUGE_BYTES, _COLLAPSE) == 0:
+            moved += _HUGE_BYTES
+    return moved
+
+
+def share_with_children() -> None:
+    """Call before forking: what the process holds now stays where it is, in it and in its children.
+
+    Moving makes a copy: each of them would have its own of what they share.
+    """
+    _shared.update(_places())
+
+
+def _places() -> set[int]:
+    """The addresses where a large page could lie in memory that belongs to no file."""
     try:
         lines = _MAPS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
-        return 0
+        return set()
+    places: set[int] = set()
     for line in lines:
-        found = _ANONYMOUS.fullmatch(line)
-        if found is None:
-            continue
-        start = -(-int(found[1], 16) // _HUGE_BYTES) * _HUGE_BYTES
-        end = int(found[2], 16) // _HUGE_BYTES * _HUGE_BYTES
-        for place in range(start, end, _HUGE_BYTES):
-            advised = library.madvise(place, _HUGE_BYTES, _ADVISE_HUGE) == 0
-            if advised and library.madvise(place, _HUGE_BYTES, _COLLAPSE) == 0:
-                moved += _HUGE_BYTES
-    return moved
+        if (found := _ANONYMOUS.fullmatch(line)) is not None:
+            start = -(-int(found[1], 16) // _HUGE_BYTES) * _HUGE_BYTES
+            end = int(found[2], 16) // _HUGE_BYTES * _HUGE_BYTES
+            places.update(range(start, end, _HUGE_BYTES))
+    return places
 
 
 def leave_pages_of_files() -> int:

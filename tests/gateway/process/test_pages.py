@@ -58,6 +58,24 @@ def test_a_system_that_refuses_changes_nothing() -> None:
     assert (moved, after, same) == ("0", "0", "True")
 
 
+SHARING = """
+from gateway.process.pages import share_with_children, use_large_pages
+
+held = [bytes([number % 251]) * 400 for number in range(100_000)]
+share_with_children()
+# What was made to list the places may have got one of its own.
+print(use_large_pages() <= 4 * 1024 * 1024)
+more = [bytes([number % 251]) * 400 for number in range(200_000)]
+print(use_large_pages() > 10 * 1024 * 1024)
+"""
+
+
+@pytest.mark.skipif(not has_large_pages(), reason="this system has no large pages, or does not give them when asked")
+def test_what_is_shared_with_children_is_not_moved_and_what_came_later_is() -> None:
+    done = subprocess.run([sys.executable, "-c", SHARING], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["True", "True"]
+
+
 LEAVING = """
 import hashlib, json, ssl, sqlite3, zlib
 from gateway.process.pages import leave_pages_of_files
