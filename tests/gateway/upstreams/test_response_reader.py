@@ -327,6 +327,11 @@ def test_field_that_would_end_its_line_early_is_refused(field: tuple[bytes, byte
         render_head(b"PUT", b"/", [(b"host", b"h"), field])
 
 
+def test_percent_signs_are_sent_as_they_are() -> None:
+    head, _ = render_head(b"PUT", b"/%25%s", [(b"x-%s%%-%b", b"%d%%")])
+    assert head == b"PUT /%25%s HTTP/1.1\r\nx-%s%%-%b: %d%%\r\n\r\n"
+
+
 @pytest.mark.parametrize("target", [b"", b"/a b", b"/a\r\nx: y", b"/\x00", b"/\xe4"], ids=repr)
 def test_target_that_is_not_visible_ascii_is_refused(target: bytes) -> None:
     with pytest.raises(HeadError):
