@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
     """A socket that speaks HTTP/1.1 as a client. Made by `Connector`, owned by `Pool`."""
 
     __slots__ = (
-        "_deadline", "_drainer", "_error", "_in_exchange", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
+        "_deadline", "_drainer", "_error", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
         "_reading_paused", "_response", "_send_complete", "_send_error", "_sent", "_socket_id", "_transport",
         "_unsent_bytes", "_waiter", "used_before",
     )  # fmt: skip
@@ -57,11 +57,10 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._drainer: asyncio.Future[None] | None = None
         self._unsent_bytes = 0
-        self._in_exchange = False
         self.used_before = False
         """Whether an exchange before this one left the connection clean."""
-        # These begin anew with every exchange.
-        self._response = ResponseReader(b"GET")
+        # These begin anew with every exchange. Between exchanges the response is complete.
+        self._response = ResponseReader(b"", complete=True)
         self._sent = self._send_complete = False
         # An exchange that leaves the connection clean leaves these as it found them.
         self._error: UpstreamError | None = None
@@ -100,7 +99,7 @@ class Connection(asyncio.Protocol):
             or transport.get_write_buffer_size()
         ):
             return False
-        self._in_exchange, self.used_before = False, True
+        self.used_before = True
         self._deadline.set(max_idle_seconds, "idle")
         return True
 
@@ -123,7 +122,6 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport.is_closing():
             raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
-        self._in_exchange = True
         try:
             if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
                 self._deadline.clear()
@@ -280,7 +278,7 @@ class Connection(asyncio.Protocol):
     # --- failing ---------------------------------------------------------------------------------------------
 
     def _on_deadline(self, waited_for: str, seconds: float) -> None:
-        if not self._in_exchange:
+        if self._response.complete:
             self._transport.close()
             return
         unsent_bytes = self._transport.get_write_buffer_size()
@@ -310,33 +308,29 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         response = self._response
-        if not self._in_exchange or response.complete:
+        if response.complete:
             # Nobody asked for these bytes: whoever asks next must not get them.
             response.excess = True
             self.abort()
             return
         try:
-            self._take(data)
+            body = response.feed(data)
         except ResponseError as exc:
             self._fail(UpstreamBroken(str(exc), sent=self._sent))
             return
+        if body:
+            if self._pieces is None:
+                self._pieces = deque((body,))
+            else:
+                self._pieces.append(body)
+            self._pieces_bytes += len(body)
+            if self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
+                self._reading_paused = True
+                self._transport.pause_reading()
         if response.excess:
             self.abort()
-        elif self._pieces_bytes >= PAUSE_READING_BYTES and not self._reading_paused and not self.lost:
-            self._reading_paused = True
-            self._transport.pause_reading()
         if response.head is not None:
             self._wake()
-
-    def _take(self, data: bytes) -> None:
-        body = self._response.feed(data)
-        if not body:
-            return
-        if self._pieces is None:
-            self._pieces = deque((body,))
-        else:
-            self._pieces.append(body)
-        self._pieces_bytes += len(body)
 
     def _read_last_words(self) -> None:
         """Read what the kernel still holds after a failed write.
@@ -350,25 +344,27 @@ class Connection(asyncio.Protocol):
         descriptor, inode = self._socket_id
         with contextlib.suppress(OSError):
             while self._pieces_bytes < PAUSE_READING_BYTES and os.fstat(descriptor).st_ino == inode:
+                if self._error is not None or self._response.complete:
+                    return
                 data = os.read(descriptor, 65536)
                 if not data:
                     return
-                self._take(data)
+                self.data_received(data)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._in_exchange and self._error is None and not self._response.complete:
+        self._transport = GONE
+        if exc is not None and self._error is None and not self._response.complete:
+            self._read_last_words()
+        if self._error is None and not self._response.complete:
             try:
                 if exc is not None:
-                    self._read_last_words()
-                if exc is not None and not self._response.complete:
                     raise ResponseError(f"Expected a response, got a broken connection: {exc}.")
                 self._response.end()
             except ResponseError as error:
                 self._error = UpstreamBroken(str(error), sent=self._sent)
-        self._transport = GONE
         self._deadline.close()
         self._wake()
         self._on_lost(self)
