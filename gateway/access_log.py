@@ -21,7 +21,7 @@ MAX_WAITING_LINES = 1000
 """Lines after which a write does not wait for its time."""
 
 
-class Answered(msgspec.Struct):
+class Answered(msgspec.Struct, gc=False):
     """One finished exchange, in the order the fields are written."""
 
     request_id: str
