@@ -10,7 +10,7 @@ When a fact about the source would change the outcome, and only then, the verdic
 are marked as measured it is final. Statements in shadow mode are judged, traced and never decide, nor do they
 cause a measurement; what they would have decided stands beside the verdict.
 
-The same decision on the same ends is remembered (`policies.plain`); its rules are asked of every request.
+A decision of which every rule passed is remembered with its ends (`policies.plain`); its rules are asked each time.
 
 A rule that raises is a fault of the gateway: its statement cannot be judged, and while it is enforced everything
 it is about is denied, whatever else allows. The fault is reported as an error and never as a reason.
@@ -51,7 +51,7 @@ MAX_VIOLATIONS = 8
 
 
 class Engine:
-    """A compiled, immutable list of statements, ready to decide."""
+    """A compiled list of statements, ready to decide. Nothing in it changes but what it remembers."""
 
     __slots__ = ("_index", "_plain", "_remembers", "statements", "version")
 
