@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from email.utils import formatdate
 from typing import Protocol
 
 from cos.errors import COSError
@@ -188,14 +187,3 @@ class Exchange:
 
 Handler = Callable[[Exchange], Awaitable[None]]
 """Answers an exchange. Raises ClientGone, and CancelledError when it is not to go on."""
-
-_date: tuple[int, bytes] = (0, b"")
-
-
-def http_date() -> bytes:
-    """The current time as an HTTP date, rendered once a second."""
-    global _date  # one process-wide cache of a value that is the same for everybody
-    now = int(time.time())
-    if _date[0] != now:
-        _date = (now, formatdate(now, usegmt=True).encode("ascii"))
-    return _date[1]

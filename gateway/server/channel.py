@@ -9,13 +9,14 @@ Source: RFC 9110 §10.1.1; RFC 9112 §6, §9.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Protocol
 
-from gateway.exchange import ClientGone, http_date
+from gateway.exchange import ClientGone
 from gateway.server.flow import Flow
-from gateway.server.responses import NOT_IN_VALUES, status_line, template_for
+from gateway.server.responses import NOT_IN_VALUES, opening, template_for
 
 _name_of, _value_of = itemgetter(0), itemgetter(1)
 _BODILESS = (204, 304)
@@ -172,7 +173,7 @@ class RequestChannel:
         joined = b"".join(values)
         if joined.translate(None, NOT_IN_VALUES) != joined:
             raise RuntimeError("expected header values without control characters")
-        head = b"%bDate: %b\r\n%b" % (status_line(status), http_date(), lines % values)
+        head = opening(status, int(time.time())) + lines % values
         if connection is not None and b"close" in values[connection].lower():
             self.keep_alive = False
         elif not self.keep_alive:

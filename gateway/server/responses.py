@@ -5,6 +5,7 @@ Source: DESIGN §3.5; threat model C24.
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
@@ -12,7 +13,6 @@ from typing import NamedTuple
 from cos.errors import COSError
 from cos.header_names import spell_head, spell_name
 from gateway.errors import error_body, error_headers
-from gateway.exchange import http_date
 from gateway.identifiers import new_request_id
 
 NO_TUNNEL = (
@@ -51,14 +51,15 @@ def template_for(names: tuple[bytes, ...]) -> Template:
     return Template(b"".join(spell_name(name).replace(b"%", b"%%") + b": %b\r\n" for name in names), *places)
 
 
-@lru_cache(maxsize=1024)
-def status_line(status: int) -> bytes:
-    """`HTTP/1.1 200 OK` and the end of the line; without a phrase for a status nobody has named."""
+@lru_cache(maxsize=64)
+def opening(status: int, second: int) -> bytes:
+    """The status line, without a phrase for a status nobody has named, and the date: Unix time, in seconds."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    return b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode("ascii"))
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 {status} {phrase}\r\nDate: {date}\r\n".encode("ascii")
 
 
 def render_refusal(error: COSError) -> bytes:
@@ -66,7 +67,7 @@ def render_refusal(error: COSError) -> bytes:
     request_id = new_request_id()
     body = error_body(error, resource="/", request_id=request_id)
     fields = [
-        (b"date", http_date()),
+        (b"date", formatdate(usegmt=True).encode("ascii")),
         *error_headers(error, request_id),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),

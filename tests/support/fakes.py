@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from cos.address import Domains
@@ -18,7 +19,7 @@ from cos.xml import parse_xml
 from gateway.access_log import AccessLog, structured_access_log
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
-from gateway.exchange import ClientGone, Exchange, http_date
+from gateway.exchange import ClientGone, Exchange
 from gateway.facts import SourceFacts
 from gateway.forward import Forwarder
 from gateway.limits import InFlight
@@ -216,7 +217,7 @@ class PlayedChannel:
 
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self._answered.status = status
-        self._answered.headers = {b"date": http_date(), **dict(headers)}
+        self._answered.headers = {b"date": formatdate(usegmt=True).encode("ascii"), **dict(headers)}
 
     async def send(self, piece: bytes, *, last: bool) -> None:
         self._answered.body += piece
