@@ -49,7 +49,8 @@ class SqliteConnection:
     async def execute(self, statement: str, **values: object) -> int:
         with _violations():
             async with self._driver.execute(statement, values) as cursor:
-                return cursor.rowcount
+                # -1 for what changes no rows.
+                return max(cursor.rowcount, 0)
 
     async def has_table(self, name: str) -> bool:
         return bool(await self.fetch("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name", name=name))
