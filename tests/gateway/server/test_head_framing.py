@@ -6,7 +6,7 @@ import pytest
 
 from cos.errors import COSError
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
-from gateway.server.framing import check_head
+from gateway.server.framing import read_fields
 
 Fields = list[tuple[bytes, bytes]]
 HOST = (b"host", b"h")
@@ -29,7 +29,7 @@ EXPECTS = (b"expect", b"100-Continue")
     ],
 )
 def test_a_head_with_one_meaning_is_taken(fields: Fields, version: str, waits: bool) -> None:
-    assert check_head(fields, version=version) is waits
+    assert read_fields(fields, version) == (tuple(fields), waits)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,26 @@ def test_a_head_with_one_meaning_is_taken(fields: Fields, version: str, waits: b
 )
 def test_every_other_head_is_refused(fields: Fields, version: str, code: str) -> None:
     with pytest.raises(COSError) as caught:
-        check_head(fields, version=version)
+        read_fields(fields, version)
     assert caught.value.code == code
 
 
 def test_bounds_are_inclusive() -> None:
-    assert check_head([HOST] * MAX_HEADERS, version="1.1") is False
-    assert check_head([(b"a", b"b" * (MAX_HEADER_BYTES - 1))], version="1.1") is False
+    assert len(read_fields([HOST] * MAX_HEADERS, "1.1")[0]) == MAX_HEADERS
+    assert len(read_fields([(b"a", b"b" * (MAX_HEADER_BYTES - 1))], "1.1")[0]) == 1
+
+
+def test_names_become_lower_case_and_are_the_same_objects_for_everybody() -> None:
+    first, _ = read_fields([(b"HOST", b"a"), (b"X-Cos-Acl", b"Private")], "1.1")
+    second, _ = read_fields([(bytes(bytearray(b"HOST")), b"b"), (bytes(bytearray(b"X-Cos-Acl")), b"c")], "1.1")
+    assert first == ((b"host", b"a"), (b"x-cos-acl", b"Private"))
+    assert second == ((b"host", b"b"), (b"x-cos-acl", b"c"))
+    assert all(one[0] is other[0] for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("other", [b"zero", b"", b"-0", b"0, 0", b"0x0"])
+def test_a_length_of_nothing_says_nothing_of_the_next_request_with_the_same_names(other: bytes) -> None:
+    read_fields([HOST, (b"Content-Length", b"0")], "1.1")
+    for _ in range(2):
+        with pytest.raises(COSError):
+            read_fields([HOST, (b"Content-Length", other)], "1.1")
