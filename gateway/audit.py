@@ -4,7 +4,7 @@ Events that arrive together are written together (group commit). With `sync` a t
 disk, and what arrives meanwhile is the next batch. Without, the lines only have to leave the process: the event
 loop hands them to the kernel itself, once at the end of each turn, which costs less than asking a thread to. It also
 costs less than a write for each intent, as measured under load: 165 µs of CPU for a copy instead of 191. Should the
-kernel ever make it wait, the thread takes over for a while.
+kernel make it wait twice in a moment, the thread takes over for a while.
 
 A line is whole or absent: a failed write is cut off again, and a torn last line of a killed process is closed
 and flagged at the next start.
@@ -35,7 +35,9 @@ MAX_WAITING_EVENTS = 20_000
 MAX_WAITING_OUTCOMES = 2 * MAX_WAITING_EVENTS
 """Beyond this outcomes are lost, and counted as failures."""
 SLOW_WRITE_SECONDS = 0.02
-"""A write by the event loop that takes this long is the last one for `SLOW_DISK_SECONDS`."""
+"""A write by the event loop that takes this long is slow. One alone may be the work of a busy processor."""
+SLOW_AGAIN_SECONDS = 1.0
+"""A slow write that begins so soon after another is the loop's last one for `SLOW_DISK_SECONDS`."""
 SLOW_DISK_SECONDS = 10.0
 
 
@@ -68,6 +70,8 @@ class JsonLinesAuditLog:
         self._flush_is_due = False
         self._threaded_until = math.inf if sync else 0.0
         """Until then (monotonic seconds) the thread writes."""
+        self._was_slow_at = -math.inf
+        """When the loop's last slow write ended (monotonic seconds)."""
         self.failures = 0
         self.failing = False
         try:
@@ -135,7 +139,9 @@ class JsonLinesAuditLog:
             return
         ended = time.monotonic()
         if ended - started >= SLOW_WRITE_SECONDS:
-            self._threaded_until = max(self._threaded_until, ended + SLOW_DISK_SECONDS)
+            if started - self._was_slow_at <= SLOW_AGAIN_SECONDS:
+                self._threaded_until = max(self._threaded_until, ended + SLOW_DISK_SECONDS)
+            self._was_slow_at = ended
         self._succeeded(batch)
 
     async def _flush(self) -> None:

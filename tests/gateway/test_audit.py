@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.audit import JsonLinesAuditLog
+from gateway.audit import SLOW_AGAIN_SECONDS, JsonLinesAuditLog
 from gateway.ports import AuditUnavailable
 
 
@@ -157,13 +157,20 @@ def fill(writer: int) -> None:
     os.set_blocking(writer, True)
 
 
-async def test_a_disk_that_makes_the_loop_wait_is_left_to_the_thread(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
-    descriptor, log._file = log._file, writer
+async def _record_slowly(log: JsonLinesAuditLog, reader: int, writer: int) -> None:
+    """Record an event into a pipe that takes it a fifth of a second later."""
     fill(writer)
     threading.Timer(0.2, os.read, (reader, 1 << 20)).start()
     await log.record({"n": 0})
+
+
+async def test_a_disk_that_makes_the_loop_wait_twice_is_left_to_the_thread(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    descriptor, log._file = log._file, writer
+    await _record_slowly(log, reader, writer)
+    assert log._threaded_until < time.monotonic(), "one slow write alone may be the processor's"
+    await _record_slowly(log, reader, writer)
     assert log._threaded_until > time.monotonic()
     fill(writer)
     waiting = asyncio.create_task(log.record({"n": 1}))
@@ -171,6 +178,22 @@ async def test_a_disk_that_makes_the_loop_wait_is_left_to_the_thread(tmp_path: P
     assert not waiting.done(), "the loop goes on while the thread waits"
     os.read(reader, 1 << 20)
     await waiting
+    log._file = descriptor
+    await log.aclose()
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_slow_writes_that_are_far_apart_are_not_the_disk(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
+    descriptor, log._file = log._file, writer
+    await _record_slowly(log, reader, writer)
+    log._was_slow_at -= SLOW_AGAIN_SECONDS
+    await _record_slowly(log, reader, writer)
+    assert log._threaded_until < time.monotonic()
+    await _record_slowly(log, reader, writer)
+    assert log._threaded_until > time.monotonic(), "the second of them was followed at once"
     log._file = descriptor
     await log.aclose()
     os.close(reader)
