@@ -2,21 +2,29 @@
 
 They are rendered once and stand in the intent and in the outcome alike. While COS copies a part for minutes, a
 request keeps these bytes and no tree of objects.
+
+Of the parts of one upload nearly everything is the same: what was rendered for one of them is remembered with holes,
+and the next one's numbers and ids are set into them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Encoder
+from msgspec.structs import replace
 
-from cos.byte_range import render_byte_range
+from cos.byte_range import ByteRange, render_byte_range
 from cos.calls import ObjectCall, UploadPartCopy
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
 from policies.decision import Verdict
-from policies.written import Written, write_request
+from policies.request import AccessRequest
+from policies.written import Written, render_time, write_request
+
+MAX_UPLOADS = 256
+"""Uploads whose fields are remembered: 2 KiB each as a rule, 20 with the longest keys."""
 
 
 class _Resource(Struct, gc=False):
@@ -74,6 +82,10 @@ class _Described(Struct, gc=False):
 
 
 _encode = Encoder().encode
+_HOLE, _HOLE_IN_TEXT = Raw(b"\xff"), Raw(b'"\xff"')
+"""Where a part's own values go. No text holds this byte, in UTF-8."""
+_uploads: dict[tuple[str, str], tuple[tuple[object, ...], list[str]]] = {}
+"""By upload id and the source's key: what was the same for its last part, and what is around that part's own values."""
 
 
 def described(context: Context, *, judged: bool = True) -> bytes:
@@ -82,6 +94,52 @@ def described(context: Context, *, judged: bool = True) -> bytes:
     `judged`: with `asked`, the request in the words of a document's tests, which `policy explain`, `diff` and `replay`
     judge again; of a batch `asked_keys` lists what was judged in place of its key, up to the one that was refused.
     """
+    call, asked = context.call, context.asked
+    if judged and asked is not None and isinstance(call, UploadPartCopy) and call.byte_range is not None:
+        return _described_part(context, call, call.byte_range, asked)
+    return _encode(_fields(context, judged=judged))
+
+
+def _described_part(context: Context, call: UploadPartCopy, byte_range: ByteRange, asked: AccessRequest) -> bytes:
+    """A judged copy of a range into a part."""
+    decision = context.decision
+    if decision is None or context.decision_id is None or asked.time is None:
+        return _encode(_fields(context, judged=True))
+    same = (
+        context.client_address, context.certificate, context.scheme, context.dry_run,
+        decision.verdict, decision.version, decision.document, decision.statement_id, decision.amendments,
+        asked.caller, asked.action, asked.resource, asked.source, asked.conditions, asked.headers,
+        asked.storage_class, asked.encryption, asked.facts,
+    )  # fmt: skip
+    place = (call.upload_id, call.source.key)
+    known = _uploads.get(place)
+    if known is None or known[0] != same:
+        if len(_uploads) >= MAX_UPLOADS:
+            _uploads.clear()
+        known = _uploads[place] = (same, _around_own_values(_fields(context, judged=True), write_request(asked)))
+    start, to_part, to_range, to_decision, to_asked, to_asked_part, to_time, end = known[1]
+    part, span = str(call.part_number), render_byte_range(byte_range)
+    own = (
+        start, context.request_id, to_part, part, to_range, span, to_decision, context.decision_id,
+        to_asked, span, to_asked_part, part, to_time, render_time(asked.time), end,
+    )  # fmt: skip
+    return "".join(own).encode()
+
+
+def _around_own_values(fields: _Described, asked: Written) -> list[str]:
+    """What is before, between and after the values that each part has for itself: ids, part number, range, time."""
+    with_holes = replace(
+        fields,
+        request_id=_HOLE_IN_TEXT,
+        part_number=_HOLE,
+        range=_HOLE_IN_TEXT,
+        decision_id=_HOLE_IN_TEXT,
+        asked=replace(asked, range=_HOLE_IN_TEXT, part_number=_HOLE, time=_HOLE_IN_TEXT),
+    )
+    return [piece.decode() for piece in _encode(with_holes).split(b"\xff")]
+
+
+def _fields(context: Context, *, judged: bool) -> _Described:
     certificate, caller, operation, address = context.certificate, context.caller, context.operation, context.address
     decision, call, bucket = context.decision, context.call, context.bucket
     asked = context.asked if judged else None
@@ -102,7 +160,7 @@ def described(context: Context, *, judged: bool = True) -> bytes:
         if isinstance(call, UploadPartCopy):
             part_number, upload_id = call.part_number, call.upload_id
             byte_range = None if call.byte_range is None else render_byte_range(call.byte_range)
-    fields = _Described(
+    return _Described(
         context.request_id,
         context.client_address,
         UNSET if certificate is None else certificate.described(),
@@ -135,4 +193,3 @@ def described(context: Context, *, judged: bool = True) -> bytes:
         UNSET if asked is None else write_request(asked),
         UNSET if asked is None else context.asked_keys or UNSET,
     )  # fmt: skip
-    return _encode(fields)

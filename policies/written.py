@@ -103,13 +103,18 @@ def write_request(request: AccessRequest) -> Written:
         request.encryption,
         request.object_bytes,
         caller.address or None,
-        # What `isoformat` says as well, in a fifth of the time.
-        None if request.time is None else to_builtins(request.time).replace("Z", "+00:00"),
+        None if request.time is None else render_time(request.time),
         request.facts.source_size_bytes,
         request.facts.source_etag,
         request.facts.upload_size_bytes,
         None if caller.narrowing is None else caller.narrowing.text,
     )
+
+
+def render_time(moment: datetime) -> str:
+    """What `isoformat` says as well, in a fifth of the time."""
+    text: str = to_builtins(moment)
+    return text.replace("Z", "+00:00")
 
 
 def _render_conditions(conditions: CopyConditions) -> dict[str, str]:
