@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from cos.errors import COSError
 
@@ -24,10 +25,14 @@ class ByteRange(Struct, frozen=True, gc=False):
 
     first: int
     last: int
+    text: str = ""
+    """`bytes=first-last`, the only spelling there is; always that of `first` and `last`."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.first <= self.last:
-            raise ValueError(f"expected 0 <= first <= last, got {self.first}-{self.last}")
+        first, last = self.first, self.last
+        if not 0 <= first <= last:
+            raise ValueError(f"expected 0 <= first <= last, got {first}-{last}")
+        force_setattr(self, "text", f"bytes={first}-{last}")
 
     @property
     def length_bytes(self) -> int:
@@ -40,12 +45,7 @@ def parse_byte_range(text: str) -> ByteRange:
     match = _GRAMMAR.fullmatch(text)
     if match is None:
         raise COSError("InvalidArgument", f"Expected a range like bytes=first-last, got {text[:60]!r}.")
-    first, last = map(int, match.groups())
+    first, last = int(match[1]), int(match[2])
     if first > last:
         raise COSError("InvalidArgument", f"Expected first <= last in the range, got {text[:60]!r}.")
     return ByteRange(first, last)
-
-
-def render_byte_range(byte_range: ByteRange) -> str:
-    """`bytes=first-last`: the only spelling there is."""
-    return f"bytes={byte_range.first}-{byte_range.last}"

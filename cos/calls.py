@@ -103,7 +103,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
             upload_id=upload_id,
         )
     raw_source = headers.get(SOURCE_FIELDS[dialect]) or b""
-    source = parse_copy_source(raw_source, dialect=dialect, domains=domains)
+    source = parse_copy_source(raw_source, dialect, domains)
     conditions = _read_conditions(request, conditional) if conditional else NO_CONDITIONS
     range_field = RANGE_FIELDS[dialect]
     if part_number is None or upload_id is None:

@@ -42,7 +42,7 @@ class CopySource(Struct, frozen=True, gc=False):
 
 
 @lru_cache(maxsize=256)  # the parts of a copy name one source
-def parse_copy_source(raw: bytes, *, dialect: Dialect, domains: Domains) -> CopySource:
+def parse_copy_source(raw: bytes, dialect: Dialect, domains: Domains) -> CopySource:
     """The value of a copy-source header. Raises COSError(InvalidCopySource) and nothing else."""
     if len(raw) > MAX_COPY_SOURCE_BYTES:
         raise _refused(f"Expected a copy source of at most {MAX_COPY_SOURCE_BYTES} bytes, got {len(raw)}.")
@@ -63,7 +63,7 @@ def parse_copy_source(raw: bytes, *, dialect: Dialect, domains: Domains) -> Copy
 
 
 @lru_cache(maxsize=256)
-def render_copy_source(source: CopySource, *, dialect: Dialect, region: Region) -> bytes:
+def render_copy_source(source: CopySource, dialect: Dialect, region: Region) -> bytes:
     """The canonical text of a source in the bucket registry's `region` (the COS form states it, S3's cannot).
 
     Parsing the result gives the source back, unless its key holds `?versionId=`, which no text can name.

@@ -20,7 +20,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cos.address import Address, Level, cos_host, service_host
-from cos.byte_range import render_byte_range
 from cos.calls import RANGE_FIELDS, SOURCE_FIELDS, Call, ObjectCall, UploadPartCopy
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
@@ -109,10 +108,10 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     else:
         if source_region is None:
             raise ValueError("a copy source needs its region")
-        source = render_copy_source(call.source, dialect=dialect, region=source_region)
+        source = render_copy_source(call.source, dialect, source_region)
         headers += ((SOURCE_FIELDS[dialect], source),)
         if isinstance(call, UploadPartCopy) and call.byte_range is not None:
-            headers += ((RANGE_FIELDS[dialect], render_byte_range(call.byte_range).encode("ascii")),)
+            headers += ((RANGE_FIELDS[dialect], call.byte_range.text.encode("ascii")),)
         headers += _NO_BODY
     return UpstreamRequest(request.method, destination.host, destination.path, query, target, headers)
 

@@ -7,7 +7,7 @@ Source: COS API, "Bucket Overview", "Object Overview", "Multipart Upload" (436/1
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NewType
 
 from cos.errors import COSError
@@ -70,6 +70,7 @@ def parse_object_key(raw: bytes) -> ObjectKey:
     return ObjectKey(text)
 
 
+@cache  # what raises is not kept: there are 10,000 texts at most
 def parse_part_number(text: str) -> PartNumber:
     """ASCII digits without leading zeros, 1 to 10,000. Raises COSError(InvalidArgument)."""
     if _PART_NUMBER.fullmatch(text):

@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
-from cos.byte_range import ByteRange, render_byte_range
+from cos.byte_range import ByteRange
 from cos.calls import ObjectCall, UploadPartCopy
 from cos.values import ObjectKey, VersionId
 from gateway.context import Context
@@ -118,7 +118,7 @@ def _described_part(context: Context, call: UploadPartCopy, byte_range: ByteRang
             _uploads.clear()
         known = _uploads[place] = (same, _around_own_values(_fields(context, judged=True), write_request(asked)))
     start, to_part, to_range, to_decision, to_asked, to_asked_part, to_time, end = known[1]
-    part, span = str(call.part_number), render_byte_range(byte_range)
+    part, span = str(call.part_number), byte_range.text
     own = (
         start, context.request_id, to_part, part, to_range, span, to_decision, context.decision_id,
         to_asked, span, to_asked_part, part, to_time, render_time(asked.time), end,
@@ -159,7 +159,7 @@ def _fields(context: Context, *, judged: bool) -> _Described:
         conditions = sorted(present) if present else []
         if isinstance(call, UploadPartCopy):
             part_number, upload_id = call.part_number, call.upload_id
-            byte_range = None if call.byte_range is None else render_byte_range(call.byte_range)
+            byte_range = None if call.byte_range is None else call.byte_range.text
     return _Described(
         context.request_id,
         context.client_address,

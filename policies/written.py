@@ -29,7 +29,7 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from cos.byte_range import ByteRange, parse_byte_range, render_byte_range
+from cos.byte_range import ByteRange, parse_byte_range
 from cos.conditions import CONDITION_NAMES, CopyConditions, parse_conditions
 from cos.errors import COSError
 from cos.operations import ACTIONS
@@ -95,7 +95,7 @@ def write_request(request: AccessRequest) -> Written:
         None if source is not None or resource.bucket is None else resource,
         source,
         None if source is None else resource,
-        None if request.byte_range is None else render_byte_range(request.byte_range),
+        None if request.byte_range is None else request.byte_range.text,
         request.part_number,
         _render_conditions(conditions) if conditions is not None and conditions.present else None,
         sorted(request.headers) if request.headers else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from cos.address import Domains, Level, parse_address
-from cos.byte_range import parse_byte_range, render_byte_range
+from cos.byte_range import parse_byte_range
 from cos.copy_source import parse_copy_source, render_copy_source
 from cos.documents import read_delete_objects
 from cos.errors import COSError
@@ -67,7 +67,7 @@ def _feed_range(data: bytes) -> bool:
         byte_range = parse_byte_range(text)
     except COSError:
         return False
-    if render_byte_range(byte_range) != text or not 0 <= byte_range.first <= byte_range.last:
+    if byte_range.text != text or not 0 <= byte_range.first <= byte_range.last:
         raise PromiseBroken(f"{text!r} is read as {byte_range}")
     return True
 

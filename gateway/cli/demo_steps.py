@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from cos.byte_range import ByteRange, render_byte_range
+from cos.byte_range import ByteRange
 from cos.values import Bucket, Region
 from cos.xml import element, render_document
 from gateway.cli.demo_client import Answer, DemoClient, Place
@@ -160,7 +160,7 @@ class GuidedCopy:
     ) -> Answer:
         headers = [
             (b"x-cos-copy-source", source.as_source),
-            (b"x-cos-copy-source-range", render_byte_range(byte_range).encode("ascii")),
+            (b"x-cos-copy-source-range", byte_range.text.encode("ascii")),
         ]
         if if_match is not None:
             headers.append((b"x-cos-copy-source-if-match", if_match.encode("ascii")))

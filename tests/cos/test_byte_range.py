@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cos.byte_range import MAX_PART_BYTES, ByteRange, parse_byte_range, render_byte_range
+from cos.byte_range import MAX_PART_BYTES, ByteRange, parse_byte_range
 from cos.errors import COSError
 
 
@@ -66,5 +66,6 @@ def test_a_range_that_covers_nothing_cannot_be_built(first: int, last: int) -> N
         ByteRange(first, last)
 
 
-def test_rendered_range() -> None:
-    assert render_byte_range(ByteRange(10, 100)) == "bytes=10-100"
+@pytest.mark.parametrize("claimed", ["", "bytes=0-1"], ids=["none", "of-another-range"])
+def test_text_is_always_that_of_the_numbers(claimed: str) -> None:
+    assert ByteRange(10, 100, claimed).text == "bytes=10-100"
