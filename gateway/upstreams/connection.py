@@ -17,7 +17,7 @@ import contextlib
 import os
 import select
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
@@ -108,16 +108,16 @@ class Connection(asyncio.Protocol):
 
     # --- the exchange ----------------------------------------------------------------------------------------
 
-    def exchange(
+    async def exchange(
         self, head: bytes, body: AsyncIterator[bytes] | bytes, method: bytes, length: int | None, timeouts: Timeouts
-    ) -> Coroutine[None, None, ResponseHead]:
-        """Send a request; to be awaited at once, until the head of its response is here.
+    ) -> ResponseHead:
+        """Send a request and wait until the head of its response is here.
 
         `length` is the number of body bytes the head declares, None when it declares chunks; exactly that many
         are sent or the connection is dropped. Whatever `body` raises comes out unchanged. Raises UpstreamError.
         On any failure, cancellation included, the connection is gone.
         """
-        self._response = ResponseReader(method)
+        self._response = response = ResponseReader(method)
         self._sent = self._send_complete = False
         transport = self._transport
         if transport.is_closing():
@@ -125,20 +125,27 @@ class Connection(asyncio.Protocol):
         try:
             if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
                 self._deadline.clear()
-                return self._exchange_stream(head, body, length, timeouts)
+                return await self._exchange_stream(head, body, length, timeouts)
             if body or length != 0:
                 head += _frame_whole(body, length)
             self._sent = True
             transport.write(head)
             self._send_complete = not transport.is_closing()
             self._deadline.set(timeouts.response_seconds, "a response head")
+            while (received := response.head) is None:
+                if self._error is not None:
+                    raise self._error
+                self._waiter = waiter = self._loop.create_future()
+                await waiter
         except BaseException:
             transport.abort()
             raise
-        return self._wait_for_head()
+        if not response.complete:
+            self._deadline.clear()
+        return received
 
     async def read(self, read_seconds: float) -> bytes:
-        """The next bytes of the response body; empty at its end. Raises UpstreamError."""
+        """The next bytes of a body that `take_whole_body` did not give; empty at its end. Raises UpstreamError."""
         while not self._pieces:
             if self._response.complete:
                 return b""
@@ -156,8 +163,12 @@ class Connection(asyncio.Protocol):
 
     def take_whole_body(self) -> bytes | None:
         """The response body when all of it is here already; None when it is still on its way."""
-        if not self._response.complete:
+        response = self._response
+        if not response.complete:
             return None
+        if response.whole_body is not None:
+            whole, response.whole_body = response.whole_body, None
+            return whole
         pieces = self._pieces
         if not pieces:
             return b""
@@ -176,35 +187,27 @@ class Connection(asyncio.Protocol):
             sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
             sender.add_done_callback(self._on_sender_done)
             try:
-                response = await self._wait_for_head()
+                response = self._response
+                while response.head is None:
+                    # A body that fails is the cause, a connection lost with it the consequence.
+                    if self._send_error is not None:
+                        raise self._send_error
+                    if self._error is not None:
+                        raise self._error
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
                 if sender.done():
                     sender.result()  # a body that failed outweighs whatever the upstream made of it
-                return response
+                return response.head
             finally:
                 # The body belongs to the caller again when this returns, so nobody may still be reading it.
                 if not sender.done():
                     sender.cancel()
                     await asyncio.wait((sender,))
+                self._deadline.clear()
         except BaseException:
             self.abort()
             raise
-
-    async def _wait_for_head(self) -> ResponseHead:
-        response = self._response
-        try:
-            while (head := response.head) is None:
-                # A body that fails is the cause, a connection lost with it the consequence.
-                if self._send_error is not None:
-                    raise self._send_error
-                if self._error is not None:
-                    raise self._error
-                self._waiter = self._loop.create_future()
-                await self._waiter
-        except BaseException:
-            self.abort()
-            raise
-        self._deadline.clear()
-        return head
 
     def _resume_reading(self) -> None:
         if self._reading_paused and not self.lost:

@@ -29,13 +29,15 @@ class ResponseReader(Struct, eq=False):
     complete: bool = False
     excess: bool = False
     """More bytes came than belong to the response."""
+    whole_body: bytes | None = None
+    """The body, when all of it came with the end of the head; it is not told by `feed` as well."""
     _partial_head: bytearray | None = None
     """What came of a head that is not whole yet."""
     _decoder: ChunkedDecoder | None = None
     _body_left: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """The body bytes in `data`, possibly none. Raises ResponseError."""
+        """The body bytes in `data`, possibly none, unless they are the whole body. Raises ResponseError."""
         if self.head is None:
             data = self._feed_head(data)
         if not data:
@@ -86,6 +88,10 @@ class ResponseReader(Struct, eq=False):
             if head.status >= 200:
                 self.head = head
                 self._body_left = length = head.content_length
+                if length == len(data):
+                    self.complete = True
+                    self.whole_body = data
+                    return b""
                 if length == 0:
                     self.complete = True
                 elif length is None and head.chunked:

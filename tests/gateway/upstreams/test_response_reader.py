@@ -131,6 +131,9 @@ def test_response_cut_anywhere_ends_at_the_same_byte(
     for cut in [*sorted(cuts), len(data)]:
         found += reader.feed(data[start:cut])
         start = max(start, cut)
+    if reader.whole_body is not None:
+        assert found == b""
+        found = reader.whole_body
     assert (found, reader.complete, reader.excess) == (body, True, bool(tail))
 
 
