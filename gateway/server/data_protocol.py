@@ -60,9 +60,9 @@ class DataProtocol(TimedProtocol):
     """One connection. Used through `data_protocol`, and over TLS through `secure_protocol`."""
 
     __slots__ = (
-        "_address", "_admission", "_connections", "_ending", "_fields", "_handle", "_head_bytes", "_in_head", "_latest",
-        "_parser", "_pipeline", "_refusal", "_resting_since", "_running", "_take_field", "_target", "_task", "_tasks",
-        "_trailer_bytes", "certificate",
+        "_address", "_admission", "_connections", "_fields", "_handle", "_head_bytes", "_in_head", "_latest", "_next",
+        "_parser", "_pipeline", "_refusal", "_running", "_take_field", "_target", "_task", "_tasks", "_trailer_bytes",
+        "certificate",
     )  # fmt: skip
 
     all_connections = Connections(max_connections=1_000_000, max_per_address=1_000_000)
@@ -81,21 +81,20 @@ class DataProtocol(TimedProtocol):
         # What follows a request that ends its connection is no reason not to answer that.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         # The request that is being received or was received last, until its answer is complete; those before it that
-        # wait for their turn; and the one that is being answered, with its task.
+        # wait for their turn; the one that is being answered; the task that answers one after the other, and what it
+        # gets the next one from while it has none.
         self._latest: RequestChannel | None = None
         self._pipeline: list[tuple[RequestChannel, Exchange]] = []
         self._running: RequestChannel | None = None
         self._task: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[tuple[RequestChannel, Exchange]] | None = None
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._take_field: Callable[[tuple[bytes, bytes]], None] = self._fields.append
         self._head_bytes = self._trailer_bytes = 0
-        # Between requests, or within the head of one; and since when nothing at all came after an answer.
+        # Between requests, or within the head of one.
         self._in_head = True
-        self._resting_since: float | None = None
         self._refusal: COSError | None = None
-        # Nothing more is written.
-        self._ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it has both ways
         self._connections.add(self)  # type: ignore[arg-type]  # uvicorn lists its own protocols, and asks them to end
@@ -122,6 +121,9 @@ class DataProtocol(TimedProtocol):
         super().connection_lost(exc)
         self._pipeline.clear()
         self._give_up()
+        self._task = None
+        if self._next is not None:
+            self._next.cancel()
         # They know us: without this, every connection would wait for the garbage collector.
         del self._parser, self._take_field
 
@@ -251,7 +253,12 @@ class DataProtocol(TimedProtocol):
 
     def _begin(self, channel: RequestChannel, exchange: Exchange) -> None:
         self._running = channel
-        self._task = task = self._loop.create_task(self._run(channel, exchange))
+        following, self._next = self._next, None
+        if following is not None and not following.done():
+            following.set_result((channel, exchange))
+            return
+        # The first request, or the task is not done with the one that was answered last: it ends after that.
+        self._task = task = self._loop.create_task(self._serve(channel, exchange))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -267,15 +274,26 @@ class DataProtocol(TimedProtocol):
         exchange.started = time.monotonic()
         self._begin(channel, exchange)
 
-    async def _run(self, channel: RequestChannel, exchange: Exchange) -> None:
-        try:
-            await self._handle(exchange)
-        except (ClientGone, asyncio.CancelledError):
-            # Nobody is left to answer, or the server ends.
-            pass
-        finally:
-            if not channel.complete and not channel.disconnected:
-                self._left_unanswered(channel)
+    async def _serve(self, channel: RequestChannel, exchange: Exchange) -> None:
+        """Answer a request, and then those that follow it on the connection: a task for each would cost more."""
+        while True:
+            try:
+                await self._handle(exchange)
+            except ClientGone:
+                # Nobody is left to answer.
+                pass
+            except asyncio.CancelledError:
+                # The same, or the server ends.
+                return
+            finally:
+                if not channel.complete and not channel.disconnected:
+                    self._left_unanswered(channel)
+            if asyncio.current_task() is not self._task:
+                return
+            # While it waits, nothing is kept of what was answered.
+            del channel, exchange
+            self._next = following = self._loop.create_future()
+            channel, exchange = await following
 
     def _left_unanswered(self, channel: RequestChannel) -> None:
         """A request has ended without its answer, whatever the reason. What the client got must not look whole."""
@@ -288,7 +306,7 @@ class DataProtocol(TimedProtocol):
 
     def answered(self, channel: RequestChannel) -> None:
         """The next one's turn, if there is one; `rest` is one timer per connection and not one per answer."""
-        self._running = self._task = None
+        self._running = None
         if self._latest is channel:
             self._latest = None
         if self._deaf:
@@ -318,32 +336,6 @@ class DataProtocol(TimedProtocol):
             self._running.leave()
             self._task.cancel()
             self._forget_running()
-
-    def close_gently(self) -> None:
-        """Close after what was written has left, reading on for a while so that it is not lost to a reset."""
-        if self._ending or self.transport.is_closing():
-            return
-        self._ending = True
-        if self._deaf or self._receiving_body:
-            self._deaf = True
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
-            self.flow.resume_reading()
-            self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
-        else:
-            self.transport.close()
-            self._set_timer("linger", self.deadlines.body_idle_seconds, self.transport.abort)
-
-    def _rested(self) -> None:
-        """Nothing may have come since the last answer, or since an earlier one."""
-        self._clear_timer("rest")
-        if self._resting_since is None or self.transport.is_closing():
-            return
-        left = self._resting_since + self.deadlines.keepalive_seconds - self._loop.time()
-        if left <= 0:
-            self.close_gently()
-        else:
-            self._set_timer("rest", left, self._rested)
 
     def _refuse(self, error: COSError) -> None:
         """Answer what is not HTTP, or not HTTP to us, like any other refusal, and close.

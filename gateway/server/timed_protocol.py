@@ -1,4 +1,6 @@
-"""The deadlines of one connection that need no HTTP: for a client that drips its body, or does not read, or has gone.
+"""The deadlines of one connection that need no HTTP, and its end.
+
+For a client that drips its body, or does not read, or has gone, or says nothing more.
 
 Source: threat model C14, C15.
 """
@@ -17,11 +19,11 @@ WATCH_SECONDS = 1.0
 
 
 class TimedProtocol(asyncio.Protocol):
-    """A connection with named timers, one of each name. Those set here: `body`, `write`, `watch`."""
+    """A connection with named timers, one of each name. Those set here: `body`, `write`, `watch`, `rest`, `linger`."""
 
     __slots__ = (
-        "_deaf", "_last_body_time", "_loop", "_period_bytes", "_period_start", "_receiving_body", "_timers", "flow",
-        "transport",
+        "_deaf", "_ending", "_last_body_time", "_loop", "_period_bytes", "_period_start", "_receiving_body",
+        "_resting_since", "_timers", "flow", "transport",
     )  # fmt: skip
 
     deadlines: Deadlines
@@ -33,8 +35,10 @@ class TimedProtocol(asyncio.Protocol):
         # The body's last byte; the period in which its rate is measured, and its bytes in that period.
         self._last_body_time = self._period_start = 0.0
         self._period_bytes = 0
-        # What still arrives is thrown away.
-        self._deaf = False
+        # Since when nothing at all came after an answer.
+        self._resting_since: float | None = None
+        # What still arrives is thrown away; nothing more is written.
+        self._deaf = self._ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a connection has both ways
         self.transport = transport
@@ -114,3 +118,31 @@ class TimedProtocol(asyncio.Protocol):
             self.transport.abort()
         else:
             self._set_timer("watch", WATCH_SECONDS, self._watch_client)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def close_gently(self) -> None:
+        """Close after what was written has left, reading on for a while so that it is not lost to a reset."""
+        if self._ending or self.transport.is_closing():
+            return
+        self._ending = True
+        if self._deaf or self._receiving_body:
+            self._deaf = True
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.flow.resume_reading()
+            self._set_timer("linger", self.deadlines.linger_seconds, self.transport.abort)
+        else:
+            self.transport.close()
+            self._set_timer("linger", self.deadlines.body_idle_seconds, self.transport.abort)
+
+    def _rested(self) -> None:
+        """Nothing may have come since the last answer, or since an earlier one."""
+        self._clear_timer("rest")
+        if self._resting_since is None or self.transport.is_closing():
+            return
+        left = self._resting_since + self.deadlines.keepalive_seconds - self._loop.time()
+        if left <= 0:
+            self.close_gently()
+        else:
+            self._set_timer("rest", left, self._rested)
