@@ -27,7 +27,7 @@ from cos.framing import is_aws_chunked, read_content_codings
 from cos.headers import FieldNames
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
-from cos.target import Parameter, render_path, render_query
+from cos.target import Parameter, render_path, render_query, render_query_of
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -85,7 +85,7 @@ _DROPPED = frozenset(
 )
 _OF_CHUNKS = frozenset({"content-sha256", "sdk-checksum-algorithm"})
 """What describes an aws-chunked body; its content is sent without the chunks and their trailer."""
-_NO_BODY = ((b"content-length", b"0"),)
+_NO_BODY = (b"content-length", b"0")
 
 
 def rewrite(request: Request, call: Call, *, region: Region | None, source_region: Region | None) -> UpstreamRequest:
@@ -101,18 +101,18 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
         query = tuple(parameter for parameter in query if parameter.name not in SIGNATURE_PARAMETERS)
     if request.method == "OPTIONS":
         query = ()
-    target = destination.target + b"?" + render_query(query) if query else destination.target
+    target = destination.target + b"?" + render_query_of(request.target, query) if query else destination.target
     headers = _forwarded_headers(request)
     if isinstance(call, ObjectCall):
         headers += _framing(request.method, call.body_bytes)
     else:
         if source_region is None:
             raise ValueError("a copy source needs its region")
-        source = render_copy_source(call.source, dialect, source_region)
-        headers += ((SOURCE_FIELDS[dialect], source),)
+        source = (SOURCE_FIELDS[dialect], render_copy_source(call.source, dialect, source_region))
         if isinstance(call, UploadPartCopy) and call.byte_range is not None:
-            headers += ((RANGE_FIELDS[dialect], call.byte_range.text.encode("ascii")),)
-        headers += _NO_BODY
+            headers += (source, (RANGE_FIELDS[dialect], call.byte_range.text.encode("ascii")), _NO_BODY)
+        else:
+            headers += (source, _NO_BODY)
     return UpstreamRequest(request.method, destination.host, destination.path, query, target, headers)
 
 
@@ -186,12 +186,13 @@ def _find_destination(address: Address, region: Region | None) -> _Destination:
 
 
 def _forwarded_headers(request: Request) -> Fields:
-    headers = _pick_forwarded(request.headers.known, is_aws_chunked(request.headers))(request.headers.fields)
-    if b"" in map(_value_of, headers):
+    s3, received = request.dialect is _S3, request.headers
+    headers = _pick_forwarded(received.known, s3 and is_aws_chunked(received))(received.fields)
+    if not all(map(_value_of, headers)):
         # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
         headers = tuple(field for field in headers if field[1] or field[0].startswith(METADATA_PREFIXES))
-    if request.dialect is _S3 and b"content-encoding" in request.headers:
-        codings = read_content_codings(request.headers)
+    if s3 and b"content-encoding" in received:
+        codings = read_content_codings(received)
         headers = tuple(field for field in headers if field[0] != b"content-encoding")
         if codings:
             headers += ((b"content-encoding", codings),)

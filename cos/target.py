@@ -34,6 +34,10 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 _PLAIN_IN_PATHS = _UNRESERVED + b"/"
 _PLAIN_QUERY = _UNRESERVED + b"&="
+# Quantifiers that give nothing back: what does not match is found out in one pass.
+_PIECE = rb"[A-Za-z0-9._~-]++=[A-Za-z0-9._~-]*+"
+_AS_RENDERED = re.compile(rb"%b(?:&%b){0,%d}+" % (_PIECE, _PIECE, MAX_PARAMETERS - 1))
+"""A query that needs no decoding and is what `render_query` writes."""
 _MAY_HOLD_LINES = re.compile(rb"%0|[\r\n]")
 _VISIBLE = bytes(range(0x21, 0x7F)).replace(b"#", b"")
 """Visible ASCII without `#`."""
@@ -63,6 +67,8 @@ class Target(Struct, frozen=True, gc=False):
     query: tuple[Parameter, ...]
     scheme: str | None = None
     authority: str | None = None
+    as_rendered: tuple[Parameter, ...] | None = None
+    """The parameters that `raw` has in the spelling of `render_query`, if it has."""
     query_names: tuple[str, ...] = ()
     """The name of every parameter, repeats included; always those of `query`."""
 
@@ -90,7 +96,11 @@ def parse_target(raw: bytes) -> Target:
     if not raw.startswith(b"/"):
         return _parse_absolute(raw)
     raw_path, _, raw_query = raw.partition(b"?")
-    return Target(raw, _decode_path(raw_path), parse_query(raw_query))
+    if _AS_RENDERED.fullmatch(raw_query) is None:
+        return Target(raw, _decode_path(raw_path), parse_query(raw_query))
+    pairs = map(str.split, raw_query.decode("ascii").split("&"), _EQUALS_SIGNS)
+    query = tuple(map(_as_parameter, pairs))
+    return Target(raw, _decode_path(raw_path), query, as_rendered=query)
 
 
 def parse_query(raw: bytes) -> tuple[Parameter, ...]:
@@ -131,6 +141,14 @@ def render_query(parameters: tuple[Parameter, ...]) -> bytes:
     if not plain.translate(None, _PLAIN_QUERY) and plain.count(b"=") == len(parameters) == plain.count(b"&") + 1:
         return plain
     return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters]).encode()
+
+
+def render_query_of(target: Target, parameters: tuple[Parameter, ...]) -> bytes:
+    """`render_query` of what a target asks for, or of what is left of it."""
+    # The very same tuple, so that no other parameters can be taken for those that were received.
+    if parameters is target.as_rendered:
+        return target.raw.partition(b"?")[2]
+    return render_query(parameters)
 
 
 def percent_encode(text: str) -> str:

@@ -15,7 +15,7 @@ from cos.errors import COSError
 from cos.operations import find_operation
 from cos.request import Dialect, read_request
 from cos.signing import check_coverage, read_claim, verify
-from cos.target import parse_query, parse_target, render_path, render_query
+from cos.target import parse_query, parse_target, render_path, render_query, render_query_of
 from cos.values import Region
 from cos.xml import parse_error, parse_xml
 from policies.loading import DocumentSource, load_policies
@@ -102,6 +102,8 @@ def _feed_target(data: bytes) -> bool:
     try:
         request = read_request("PUT", data, [(b"Host", HOST)])
         target = request.target
+        if render_query_of(target, target.query) != render_query(target.query):
+            raise PromiseBroken(f"{target.query!r} is rendered in two ways")
         if parse_target(render_path(target.path)).path != target.path:
             raise PromiseBroken(f"{target.path!r} changes when rendered")
         address = parse_address(request.host, target.path, DOMAINS)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from cos.errors import COSError
 from cos.target import (
+    MAX_PARAMETERS,
     MAX_TARGET_BYTES,
     Parameter,
     parse_query,
@@ -15,6 +16,7 @@ from cos.target import (
     percent_encode,
     render_path,
     render_query,
+    render_query_of,
 )
 
 
@@ -151,6 +153,43 @@ def test_rendered_path_has_one_spelling(path: bytes, rendered: bytes) -> None:
 def test_rendered_query_has_one_spelling() -> None:
     assert render_query(parse_query(b"acl&p=%e4%b8%ad+a%2f")) == b"acl=&p=%E4%B8%AD%20a%2F"
     assert render_query(()) == b""
+
+
+@pytest.mark.parametrize(
+    ("raw", "as_rendered"),
+    [
+        pytest.param(b"partNumber=1&uploadId=ab~c.d_e-f", True, id="plain"),
+        pytest.param(b"prefix=", True, id="empty-value"),
+        pytest.param(b"a=1&a=1", True, id="repeated"),
+        pytest.param(b"&".join([b"a=1"] * MAX_PARAMETERS), True, id="as-many-as-there-may-be"),
+        pytest.param(b"", False, id="nothing"),
+        pytest.param(b"acl", False, id="no-equals-sign"),
+        pytest.param(b"acl&a=b=c", False, id="as-many-equals-signs-as-pieces"),
+        pytest.param(b"a=b=c", False, id="two-equals-signs"),
+        pytest.param(b"a=1&&b=2", False, id="empty-piece"),
+        pytest.param(b"a=1&", False, id="ends-with-ampersand"),
+        pytest.param(b"&a=1", False, id="starts-with-ampersand"),
+        pytest.param(b"a=1+2", False, id="plus"),
+        pytest.param(b"a=%41", False, id="needless-escape"),
+        pytest.param(b"a=%2F", False, id="escape"),
+        pytest.param(b"a=/", False, id="slash"),
+        pytest.param(b"a=1?b=2", False, id="question-mark"),
+    ],
+)
+def test_a_query_in_the_rendered_spelling_is_sent_on_as_it_is(raw: bytes, as_rendered: bool) -> None:
+    target = parse_target(b"/key?" + raw)
+    assert target.query == parse_query(raw)
+    assert (target.as_rendered is target.query) is as_rendered
+    assert render_query_of(target, target.query) == render_query(target.query)
+
+
+def test_what_is_left_of_a_query_is_rendered_anew() -> None:
+    target = parse_target(b"/key?partNumber=1&uploadId=a")
+    assert render_query_of(target, target.query[1:]) == b"uploadId=a"
+    # Equal parameters in another tuple are rendered too, and so are those of a changed target.
+    assert render_query_of(target, (*target.query[:1], *target.query[1:])) == b"partNumber=1&uploadId=a"
+    changed = replace(target, query=target.query[1:])
+    assert render_query_of(changed, changed.query) == b"uploadId=a"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -14,8 +15,18 @@ from cos.byte_range import ByteRange, parse_byte_range
 from cos.conditions import CopyConditions, parse_conditions
 from cos.copy_source import CopySource, parse_copy_source, render_copy_source
 from cos.documents import read_delete_objects
+from cos.errors import COSError
 from cos.request import Dialect, read_request
-from cos.target import Parameter, parse_query, parse_target, percent_decode, percent_encode, render_path, render_query
+from cos.target import (
+    Parameter,
+    parse_query,
+    parse_target,
+    percent_decode,
+    percent_encode,
+    render_path,
+    render_query,
+    render_query_of,
+)
 from cos.values import Bucket, ObjectKey, Region, VersionId
 from cos.xml import Element, element, parse_xml, render_document
 
@@ -45,6 +56,18 @@ def test_paths(path: bytes) -> None:
 def test_queries(pairs: list[tuple[str, str]]) -> None:
     query = tuple(Parameter(*pair) for pair in pairs)
     assert parse_query(render_query(query)) == query
+
+
+@given(st.text("ab1&=%2F+~/", max_size=20).map(str.encode))
+def test_a_target_is_rendered_as_its_parameters_are(raw: bytes) -> None:
+    try:
+        target = parse_target(b"/?" + raw)
+    except COSError:
+        with pytest.raises(COSError):
+            parse_query(raw)
+        return
+    assert target.query == parse_query(raw)
+    assert render_query_of(target, target.query) == render_query(target.query)
 
 
 @given(st.text(st.characters(codec="utf-8")))
