@@ -10,7 +10,7 @@ import asyncio
 import select
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO, TypeAlias
 
 import msgspec
@@ -57,7 +57,6 @@ class JsonAccessLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, answered: Answered) -> None:
-        answered.timestamp = datetime.now(UTC)
         self._waiting.append(answered)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.close)

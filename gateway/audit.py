@@ -28,7 +28,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from gateway.ports import AuditUnavailable
+from gateway.ports import AuditUnavailable, Outcome
 
 MAX_WAITING_EVENTS = 20_000
 """Events held in memory while the file cannot be written. Beyond this new intents are refused."""
@@ -92,14 +92,13 @@ class JsonLinesAuditLog:
         self._waiting.append(written)
         await written
 
-    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
+    def note(self, event: Mapping[str, Any]) -> None:
         """Append one event soon. It is kept and tried again while the file cannot be written."""
-        if len(self._outcomes) >= MAX_WAITING_OUTCOMES:
-            self.failures += 1
-            return
-        self._outcomes.append(self._line(event, described))
-        if not self._flush_is_due:
-            self._flush_soon()
+        self._append(self._line(event, None))
+
+    def conclude(self, outcome: Outcome, described: bytes) -> None:
+        """Append an outcome, as `note` does."""
+        self._append(self._encode(outcome)[:-1] + described)
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file."""
@@ -111,10 +110,15 @@ class JsonLinesAuditLog:
         os.close(self._file)
 
     def _line(self, event: Mapping[str, Any], described: bytes | None) -> bytes:
-        now = datetime.now(UTC)
-        if described is None:
-            return self._encode({"time": now, **event}) + b"\n"
-        return b'{"time":%b,%b,%b\n' % (self._encode(now), self._encode(event)[1:-1], described[1:])
+        return self._encode({"time": datetime.now(UTC), **event})[:-1] + (described or b"}\n")
+
+    def _append(self, line: bytes) -> None:
+        if len(self._outcomes) >= MAX_WAITING_OUTCOMES:
+            self.failures += 1
+            return
+        self._outcomes.append(line)
+        if not self._flush_is_due:
+            self._flush_soon()
 
     def _flush_soon(self) -> None:
         self._flush_is_due = True

@@ -89,7 +89,7 @@ _uploads: dict[tuple[str, str], tuple[tuple[object, ...], list[str]]] = {}
 
 
 def described(context: Context, *, judged: bool = True) -> bytes:
-    """The fields as a JSON object, as far as they are known. Both ends of a copy are named with what is done to them.
+    """The fields as they end a line, as far as they are known. Both ends of a copy are named with what is done to them.
 
     `judged`: with `asked`, the request in the words of a document's tests, which `policy explain`, `diff` and `replay`
     judge again; of a batch `asked_keys` lists what was judged in place of its key, up to the one that was refused.
@@ -97,14 +97,14 @@ def described(context: Context, *, judged: bool = True) -> bytes:
     call, asked = context.call, context.asked
     if judged and asked is not None and isinstance(call, UploadPartCopy) and call.byte_range is not None:
         return _described_part(context, call, call.byte_range, asked)
-    return _encode(_fields(context, judged=judged))
+    return _ending(_fields(context, judged=judged))
 
 
 def _described_part(context: Context, call: UploadPartCopy, byte_range: ByteRange, asked: AccessRequest) -> bytes:
     """A judged copy of a range into a part."""
     decision = context.decision
     if decision is None or context.decision_id is None or asked.time is None:
-        return _encode(_fields(context, judged=True))
+        return _ending(_fields(context, judged=True))
     same = (
         context.client_address, context.certificate, context.scheme, context.dry_run,
         decision.verdict, decision.version, decision.document, decision.statement_id, decision.amendments,
@@ -136,7 +136,11 @@ def _around_own_values(fields: _Described, asked: Written) -> list[str]:
         decision_id=_HOLE_IN_TEXT,
         asked=replace(asked, range=_HOLE_IN_TEXT, part_number=_HOLE, time=_HOLE_IN_TEXT),
     )
-    return [piece.decode() for piece in _encode(with_holes).split(b"\xff")]
+    return [piece.decode() for piece in _ending(with_holes).split(b"\xff")]
+
+
+def _ending(fields: _Described) -> bytes:
+    return b",%b\n" % _encode(fields)[1:]
 
 
 def _fields(context: Context, *, judged: bool) -> _Described:

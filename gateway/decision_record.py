@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.ports import Outcome
 from policies.decision import Decision, StatementTrace
 
 
-def described_decision(decision: Decision) -> dict[str, Any]:
-    """What an outcome says of a decision, beside the verdict and statement that its intent says."""
-    event: dict[str, Any] = {}
+def add_decision(outcome: Outcome, decision: Decision) -> None:
+    """Let an outcome say of a decision what there is beside the verdict and statement that its intent says."""
     if not decision.allowed:
-        event["reason"] = decision.reason
-        event["trace"] = [_described(trace) for trace in decision.trace]
+        outcome.reason = decision.reason
+        outcome.trace = [_described(trace) for trace in decision.trace]
     if decision.rehearsed is not None:
-        event["rehearsed"] = str(decision.rehearsed)
-        event["shadow"] = [_described(trace) for trace in decision.shadows]
+        outcome.rehearsed = str(decision.rehearsed)
+        outcome.shadow = [_described(trace) for trace in decision.shadows]
     if decision.errors:
-        event["errors"] = [
+        outcome.errors = [
             {"statement": error.statement_id, "document": error.document, "error": error.error}
             for error in decision.errors
         ]
-    return event
 
 
 def _described(trace: StatementTrace) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import structlog
 
@@ -28,14 +29,14 @@ from gateway.audit_fields import described
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
 from gateway.context import Context
-from gateway.decision_record import described_decision
+from gateway.decision_record import add_decision
 from gateway.dry_run import answer_dry_run, read_dry_run
 from gateway.errors import as_cos_error, error_body, error_headers
 from gateway.exchange import ClientGone, Exchange
 from gateway.form_upload import admit_form
 from gateway.forward import Forwarder
 from gateway.limits import InFlight
-from gateway.ports import AuditLog, AuditUnavailable, PortError
+from gateway.ports import AuditUnavailable, Outcome, PortError, RequestAuditLog
 from gateway.relay import RESULT_ROOTS, Relay
 from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
@@ -56,7 +57,7 @@ class Pipeline:
         authenticator: Authenticator,
         authorizer: Authorizer,
         in_flight: InFlight,
-        audit: AuditLog,
+        audit: RequestAuditLog,
         forwarder: Forwarder,
         relay: Relay,
         telemetry: Telemetry,
@@ -246,25 +247,25 @@ class Pipeline:
 
     def _conclude(self, exchange: Exchange, context: Context, result: str) -> None:
         """One audit line of what became of it, one log line, the metrics."""
-        seconds = time.monotonic() - exchange.started
-        event = {
-            "type": "outcome",
-            "result": result,
-            "status": exchange.status,
-            "code": context.error_code,
-            "upstream_status": context.upstream_status,
-            "upstream_request_id": context.upstream_request_id,
-            "bytes_in": exchange.bytes_in,
-            "bytes_out": exchange.bytes_out,
-            "seconds": round(seconds, 6),
-        }
+        now, microseconds = datetime.now(UTC), round((time.monotonic() - exchange.started) * 1_000_000)
+        outcome = Outcome(
+            now,
+            result,
+            exchange.status,
+            context.error_code,
+            context.upstream_status,
+            context.upstream_request_id,
+            exchange.bytes_in,
+            exchange.bytes_out,
+            microseconds / 1_000_000,
+        )
         if context.repeated:
-            event["repeated"] = True
+            outcome.repeated = True
         if (decision := context.decision) is not None and (
             decision.verdict is not _ALLOW or decision.rehearsed is not None or decision.errors
         ):
-            event |= described_decision(decision)
+            add_decision(outcome, decision)
             if decision.errors:
-                self._log.error("rules failed", request_id=context.request_id, errors=event["errors"])
-        self._audit.note(event, context.intended or described(context))
-        self._telemetry.answered(context, exchange, result=result, seconds=seconds)
+                self._log.error("rules failed", request_id=context.request_id, errors=outcome.errors)
+        self._audit.conclude(outcome, context.intended or described(context))
+        self._telemetry.answered(context, outcome)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from cos.rewrite import UpstreamRequest
 from cos.values import Bucket, Region
@@ -208,18 +208,47 @@ class Policies(Protocol):
 
 
 class AuditLog(Protocol):
-    """Append-only record of what was asked, decided and done.
+    """Append-only record of what was asked, decided and done. An event has a `type` and more fields.
 
-    An event has a `type` and more fields. `described` are fields that follow them and are rendered already, as a JSON
-    object that is not empty: what the events of one request have in common.
+    `described` are fields that follow them and are rendered already, as they end a line: `,"name":value}` and a line
+    feed. They are what the events of one request have in common.
     """
 
     async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         """Append one event; it is durable when this returns. Raises AuditUnavailable."""
         ...
 
-    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
-        """Append one event soon, without waiting (outcomes, refusals)."""
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Append one event soon, without waiting."""
+        ...
+
+
+class Outcome(Struct, gc=False):
+    """What became of a request: an event. What is UNSET is not said."""
+
+    time: datetime
+    result: str
+    status: int | None
+    code: str | None
+    upstream_status: int | None
+    upstream_request_id: str | None
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+    repeated: bool | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    trace: list[dict[str, Any]] | UnsetType = UNSET
+    rehearsed: str | UnsetType = UNSET
+    shadow: list[dict[str, Any]] | UnsetType = UNSET
+    errors: list[dict[str, Any]] | UnsetType = UNSET
+    type: str = "outcome"
+
+
+class RequestAuditLog(AuditLog, Protocol):
+    """The audit log of the data port, where every request has an outcome."""
+
+    def conclude(self, outcome: Outcome, described: bytes) -> None:
+        """Append an outcome soon, without waiting."""
         ...
 
 

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
+from operator import add
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,14 +24,24 @@ from prometheus_client.utils import floatToGoString
 from gateway.access_log import AccessLog, Answered, structured_access_log
 from gateway.context import Context
 from gateway.decision_counts import DecisionCounts
-from gateway.exchange import Exchange
 from gateway.limits import InFlight
+from gateway.ports import Outcome
 from policies.decision import Verdict
 
-_Labels: TypeAlias = tuple[str, int, int, Verdict | None]
-"""Operation, status, place among the durations, what policy said of what was to be carried out."""
+_Labels: TypeAlias = tuple[str, int, Verdict | None]
+"""Operation, status, what policy said of what was to be carried out."""
 
 _DURATIONS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class _Total:
+    """What is counted of the requests of some labels: how many took how long, and how long all of them."""
+
+    __slots__ = ("durations", "seconds")
+
+    def __init__(self) -> None:
+        self.durations = [0] * (len(_DURATIONS_SECONDS) + 1)
+        self.seconds = 0.0
 
 
 class Telemetry:
@@ -46,25 +57,25 @@ class Telemetry:
         self.audit_refusals = 0
         self._access_log = access_log
         self._in_flight = in_flight
-        self._counts: defaultdict[_Labels, int] = defaultdict(int)
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._totals: defaultdict[_Labels, _Total] = defaultdict(_Total)
         self._refusals: Counter[str] = Counter()
         self._bytes_in = self._bytes_out = 0
         self._decisions = DecisionCounts()
 
-    def answered(self, context: Context, exchange: Exchange, *, result: str, seconds: float) -> None:
+    def answered(self, context: Context, outcome: Outcome) -> None:
         """Count and log one finished exchange."""
         caller, decision = context.caller, context.decision
         operation = context.operation.name if context.operation is not None else "unknown"
-        status, bytes_in, bytes_out = exchange.status or 0, exchange.bytes_in, exchange.bytes_out
+        status, seconds, bytes_in, bytes_out = outcome.status or 0, outcome.seconds, outcome.bytes_in, outcome.bytes_out
         verdict = None
         if decision is not None:
             if not context.dry_run:
                 verdict = decision.verdict
             if decision.rehearsed is not None or decision.errors or context.dry_run:
                 self._decisions.judged(decision, dry_run=context.dry_run)
-        self._counts[operation, status, bisect_left(_DURATIONS_SECONDS, seconds), verdict] += 1
-        self._seconds[operation] += seconds
+        total = self._totals[operation, status, verdict]
+        total.durations[bisect_left(_DURATIONS_SECONDS, seconds)] += 1
+        total.seconds += seconds
         self._bytes_in += bytes_in
         self._bytes_out += bytes_out
         self._access_log(
@@ -74,13 +85,14 @@ class Telemetry:
                 caller.principal if caller is not None else None,
                 operation,
                 status,
-                context.error_code,
-                result,
+                outcome.code,
+                outcome.result,
                 context.decision_id,
                 bytes_in,
                 bytes_out,
-                round(seconds * 1000, 2),
+                round(seconds * 100_000) / 100,
                 context.certificate.label if context.certificate is not None else msgspec.UNSET,
+                timestamp=outcome.time,
             )
         )
 
@@ -92,12 +104,14 @@ class Telemetry:
         """The metrics at this moment: `registry` calls it when it is read."""
         answers: Counter[tuple[str, int]] = Counter()
         verdicts: Counter[Verdict] = Counter()
-        durations: dict[str, list[int]] = {}
-        for (operation, status, place, verdict), count in self._counts.items():
+        durations: defaultdict[str, _Total] = defaultdict(_Total)
+        for (operation, status, verdict), total in self._totals.items():
+            count, of_operation = sum(total.durations), durations[operation]
             answers[operation, status] += count
             if verdict is not None:
                 verdicts[verdict] += count
-            durations.setdefault(operation, [0] * (len(_DURATIONS_SECONDS) + 1))[place] += count
+            of_operation.durations = list(map(add, of_operation.durations, total.durations))
+            of_operation.seconds += total.seconds
         requests = CounterMetricFamily("cosgw_requests", "Requests answered.", labels=["operation", "status"])
         for (operation, status), count in answers.items():
             requests.add_metric([operation, str(status)], count)
@@ -111,11 +125,9 @@ class Telemetry:
             "cosgw_request_seconds", "Time from the request head to the end of the answer.", labels=["operation"]
         )
         bounds = [*map(floatToGoString, _DURATIONS_SECONDS), "+Inf"]
-        for operation, counts in durations.items():
+        for operation, total in durations.items():
             # Cumulative, as Prometheus has them.
-            seconds.add_metric(
-                [operation], list(zip(bounds, accumulate(counts), strict=True)), self._seconds[operation]
-            )
+            seconds.add_metric([operation], list(zip(bounds, accumulate(total.durations), strict=True)), total.seconds)
         yield seconds
         yield CounterMetricFamily("cosgw_request_body_bytes", "Body bytes received.", self._bytes_in)
         yield CounterMetricFamily("cosgw_response_body_bytes", "Body bytes sent.", self._bytes_out)

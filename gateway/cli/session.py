@@ -52,9 +52,9 @@ class OccasionalAuditLog:
         """Append one event and wait until it is durable. Raises AuditUnavailable."""
         await self._opened().record(event, described)
 
-    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
+    def note(self, event: Mapping[str, Any]) -> None:
         """Append one event, at the latest in `aclose`. Raises AuditUnavailable."""
-        self._opened().note(event, described)
+        self._opened().note(event)
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file, if it was opened."""

@@ -9,12 +9,13 @@ import resource
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.audit import SLOW_AGAIN_SECONDS, JsonLinesAuditLog
-from gateway.ports import AuditUnavailable
+from gateway.ports import AuditUnavailable, Outcome
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -98,9 +99,9 @@ async def test_what_does_not_fit_is_cut_off_again(tmp_path: Path, sync: bool) ->
 
 async def test_what_two_events_share_is_rendered_once_and_stands_in_both(tmp_path: Path) -> None:
     log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=False)
-    described = json.dumps({"request_id": "r", "resource": {"key": 'a"}\n{'}}).encode()
+    described = b"," + json.dumps({"request_id": "r", "resource": {"key": 'a"}\n{'}}).encode()[1:] + b"\n"
     await log.record({"type": "intent"}, described)
-    log.note({"type": "outcome", "status": 200}, described)
+    log.conclude(Outcome(datetime.now(UTC), "completed", 200, None, 200, None, 0, 0, 0.5), described)
     await log.aclose()
     intent, outcome = lines(log.path)
     assert next(iter(intent)) == next(iter(outcome)) == "time"

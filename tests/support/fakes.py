@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
+from msgspec import to_builtins
+
 from cos.address import Domains
 from cos.rewrite import UpstreamRequest
 from cos.signing import Scheme, WindowLimits, sign
@@ -29,6 +31,7 @@ from gateway.ports import (
     AuditUnavailable,
     BucketRecord,
     CredentialUnavailable,
+    Outcome,
     UpstreamCredential,
 )
 from gateway.relay import Relay
@@ -124,10 +127,18 @@ class RecordingAudit:
     async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
         if self.broken:
             raise AuditUnavailable("cannot write the audit log: No space left on device")
-        self.note(event, described)
+        self._keep(event, described)
 
-    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
-        fields = json.loads(described) if described is not None else {}
+    def note(self, event: Mapping[str, Any]) -> None:
+        self._keep(event, None)
+
+    def conclude(self, outcome: Outcome, described: bytes) -> None:
+        event = to_builtins(outcome)
+        del event["time"]
+        self._keep(event, described)
+
+    def _keep(self, event: Mapping[str, Any], described: bytes | None) -> None:
+        fields = json.loads(b"{" + described[1:]) if described is not None else {}
         assert not event.keys() & fields.keys(), "a field is said once"
         self.events.append({**event, **fields})
 

@@ -42,7 +42,7 @@ class MemoryAuditLog:
             raise AuditUnavailable("the disk is full")
         self.events.append(dict(event))
 
-    def note(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
+    def note(self, event: Mapping[str, Any]) -> None:
         self.noted.append(dict(event))
 
 
