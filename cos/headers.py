@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
 
+from msgspec import Struct
+
 from cos.errors import COSError
 
 _name_of, _value_of = itemgetter(0), itemgetter(1)
@@ -42,6 +44,25 @@ def _field_names_of(received: tuple[bytes, ...]) -> FieldNames:
     """The same for names in any case."""
     names = tuple(map(bytes.lower, received))
     return field_names(received if names == received else names)
+
+
+class AnswerFields(Struct, frozen=True, gc=False):
+    """The fields of an answer: lower-case names, and as many values, in order and repeats included.
+
+    Apart, because what follows from the names alone is remembered by them. Iterating gives pairs.
+    """
+
+    names: tuple[bytes, ...]
+    values: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, fields: Iterable[tuple[bytes, bytes]]) -> AnswerFields:
+        """The same fields, given as pairs."""
+        received = tuple(fields)
+        return cls(tuple(map(_name_of, received)), tuple(map(_value_of, received)))
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        return zip(self.names, self.values, strict=True)
 
 
 _NONE_REPEATED: dict[bytes, list[bytes]] = {}

@@ -7,7 +7,7 @@ stops reading when a piece is not taken and `write` waits when the client does n
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from cos.errors import COSError
@@ -25,11 +25,11 @@ class Channel(Protocol):
         """The next piece of the request body, and whether more may follow. Raises ClientGone."""
         ...
 
-    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Head and whole body at once. `Date` is added; framing follows from the headers (lower-case names)."""
         ...
 
-    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """The head alone, as in `answer`."""
         ...
 
@@ -156,7 +156,7 @@ class Exchange:
                 raise COSError("XMLSizeLimit", f"Expected a body of at most {max_bytes} bytes.")
         return bytes(pieces)
 
-    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send the response head. `Date` is added; framing follows from the headers given."""
         self.status = status
         await self._channel.start(status, headers)
@@ -172,7 +172,7 @@ class Exchange:
         self.bytes_out += len(piece)
         await self._channel.send(piece, last=True)
 
-    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> None:
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> None:
         """Send a whole response at once. `headers` say its length; to HEAD no body is sent, whatever they say."""
         self.status = status
         if self.method == "HEAD":

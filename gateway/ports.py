@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, Struct, UnsetType
 
+from cos.headers import AnswerFields
 from cos.rewrite import UpstreamRequest
 from cos.values import Bucket, Region
 from gateway.secret import Secret
@@ -259,7 +260,7 @@ class UpstreamResponse(Protocol):
     """An answer whose head has arrived. `aclose` must be called; closing early drops the connection."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: AnswerFields
     """Names lower-case, as received otherwise; framing headers included."""
     whole_body: bytes | None
     """The body when all of it came together with the head; None: read it from `stream`."""

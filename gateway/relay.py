@@ -8,7 +8,7 @@ the operation answers with become the gateway's own error. A copy or Complete th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import lru_cache
 from operator import itemgetter
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
+from cos.headers import AnswerFields
 from cos.operations import Operation
 from cos.signing import EXPIRED_MESSAGE
 from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
@@ -36,7 +37,6 @@ RESULT_ROOTS = {
 """Operations whose 200 may hide an error, and the document a real success carries."""
 
 _log = structlog.get_logger(__name__)
-_name_of = itemgetter(0)
 _OUR_OWN = frozenset(
     {"SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken", "InvalidToken"}
 )
@@ -85,8 +85,8 @@ class Relay:
         elif status >= 400:
             await self._relay_error(context, response, headers, exchange)
         elif context.form is not None:
-            status, headers, body = render_form_answer(context.form, headers)
-            await exchange.answer(status, headers, body)
+            status, fields, body = render_form_answer(context.form, list(headers))
+            await exchange.answer(status, fields, body)
         else:
             await exchange.start(status, headers)
             async for piece in response.stream():
@@ -94,7 +94,7 @@ class Relay:
             await exchange.finish()
 
     async def _relay_head(
-        self, context: Context, response: UpstreamResponse, headers: list[tuple[bytes, bytes]], exchange: Exchange
+        self, context: Context, response: UpstreamResponse, headers: AnswerFields, exchange: Exchange
     ) -> None:
         """A response without body. Its error code is not told by COS, only its status."""
         if response.status >= 400:
@@ -102,7 +102,7 @@ class Relay:
         await exchange.answer(response.status, headers)
 
     async def _relay_error(
-        self, context: Context, response: UpstreamResponse, headers: list[tuple[bytes, bytes]], exchange: Exchange
+        self, context: Context, response: UpstreamResponse, headers: AnswerFields, exchange: Exchange
     ) -> None:
         """A COS error is relayed as it is; anything else under an error status becomes our own error."""
         body = await _read_at_most(response.stream(), MAX_JUDGED_BYTES)
@@ -118,7 +118,7 @@ class Relay:
         context: Context,
         operation: Operation,
         response: UpstreamResponse,
-        headers: list[tuple[bytes, bytes]],
+        headers: AnswerFields,
         exchange: Exchange,
     ) -> bytes | None:
         """Hold a 200 until its document is whole, to be judged: the document, or None when all of it was relayed.
@@ -145,7 +145,7 @@ class Relay:
             held += piece
             if len(held) > MAX_JUDGED_BYTES:
                 raise _too_large()
-        await exchange.start(200, [field for field in headers if field[0] != b"content-length"])
+        await exchange.start(200, _without_length(headers))
         await exchange.write(bytes(held))
         try:
             piece = await next_piece
@@ -205,41 +205,50 @@ def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
 class _Passing(Struct, frozen=True, gc=False):
     """What the names of an answer's fields say."""
 
-    places: tuple[int, ...]
-    """Of the fields that may pass."""
+    names: tuple[bytes, ...]
+    """Of the fields that may pass, and of the request id that is added when there is none."""
+    pick: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+    """The values of those that may pass, out of all."""
     identified: int | None
     """Where the upstream's request id is."""
     lacks_id: bool
     """There is none by the name that every client looks for."""
 
 
-def _filtered(received: list[tuple[bytes, bytes]], context: Context, request_id: str) -> list[tuple[bytes, bytes]]:
+def _filtered(received: AnswerFields, context: Context, request_id: str) -> AnswerFields:
     """What of the upstream's fields the client may see, with a request id in any case; the upstream's is noted."""
-    passing = _passing(tuple(map(_name_of, received)))
-    headers = list(map(received.__getitem__, passing.places))
+    passing = _passing(received.names)
+    values = passing.pick(received.values)
     if passing.identified is not None:
-        context.upstream_request_id = received[passing.identified][1].decode("latin-1")
+        context.upstream_request_id = received.values[passing.identified].decode("latin-1")
     if passing.lacks_id:
-        headers.append((b"x-cos-request-id", request_id.encode("ascii")))
-    return headers
+        values = (*values, request_id.encode("ascii"))
+    return AnswerFields(passing.names, values)
 
 
 @lru_cache(maxsize=256)
 def _passing(names: tuple[bytes, ...]) -> _Passing:
+    places = [place for place, name in enumerate(names) if name not in _STAYS]
+    passing = [names[place] for place in places]
     identified = [place for place, name in enumerate(names) if name in _REQUEST_IDS]
+    lacks_id = b"x-cos-request-id" not in names
     return _Passing(
-        places=tuple(place for place, name in enumerate(names) if name not in _STAYS),
+        names=(*passing, b"x-cos-request-id") if lacks_id else tuple(passing),
+        pick=itemgetter(*places) if len(places) > 1 else lambda values: tuple([values[place] for place in places]),
         identified=identified[0] if identified else None,
-        lacks_id=b"x-cos-request-id" not in names,
+        lacks_id=lacks_id,
     )
 
 
-def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    declared = (b"content-length", b"%d" % length)
-    if declared in headers:
-        # Once: the transport accepts no other.
+def _with_length(headers: AnswerFields, length: int) -> AnswerFields:
+    names, declared = headers.names, b"%d" % length
+    if names.count(b"content-length") == 1 and headers.values[names.index(b"content-length")] == declared:
         return headers
-    return [*[field for field in headers if field[0] != b"content-length"], declared]
+    return AnswerFields.of([*_without_length(headers), (b"content-length", declared)])
+
+
+def _without_length(headers: AnswerFields) -> list[tuple[bytes, bytes]]:
+    return [field for field in headers if field[0] != b"content-length"]
 
 
 async def _read_at_most(stream: AsyncIterator[bytes], max_bytes: int) -> bytes | None:

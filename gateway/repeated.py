@@ -18,6 +18,7 @@ from typing import Any
 
 from cos.documents import read_complete_parts
 from cos.errors import COSError
+from cos.headers import AnswerFields
 from cos.rewrite import UpstreamRequest
 from cos.target import render_path
 from cos.xml import element, parse_error, render_document
@@ -45,7 +46,7 @@ class HeldResponse:
     """ports.UpstreamResponse that was read, or made, here."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: AnswerFields
     whole_body: bytes | None
 
     async def stream(self) -> AsyncIterator[bytes]:
@@ -140,7 +141,8 @@ def _result(context: Context, request: UpstreamRequest, etag: str, headers: Mapp
         element("ETag", f'"{etag}"'),
     )
     kept = [(name, value) for name, value in headers.items() if name in _KEPT]
-    return HeldResponse(200, [*kept, (b"content-type", b"application/xml")], render_document(root))
+    fields = AnswerFields.of([*kept, (b"content-type", b"application/xml")])
+    return HeldResponse(200, fields, render_document(root))
 
 
 async def _read(response: UpstreamResponse) -> bytes | None:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Protocol
 
+from cos.headers import AnswerFields
 from gateway.exchange import ClientGone
 from gateway.server.flow import Flow
 from gateway.server.responses import NOT_IN_VALUES, opening, template_for
 
-_name_of, _value_of = itemgetter(0), itemgetter(1)
 _BODILESS = (204, 304)
 
 
@@ -119,7 +118,7 @@ class RequestChannel:
 
     # --- the answer --------------------------------------------------------------------------------------------
 
-    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         flow = self._line.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
@@ -134,7 +133,7 @@ class RequestChannel:
                 transport.write(head + body)
             self._complete()
 
-    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         flow = self._line.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
@@ -158,7 +157,7 @@ class RequestChannel:
         self.leave()
         self._line.transport.abort()
 
-    def _begin(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The head of the answer, which decides how its body is framed. Raises RuntimeError."""
         if self.started:
             raise RuntimeError("expected one answer to a request")
@@ -168,8 +167,9 @@ class RequestChannel:
             if self._more_body:
                 # Whoever waits to be asked for a body does not send it now: what comes next would be read as it.
                 self.keep_alive = False
-        lines, length, coding, connection = template_for(tuple(map(_name_of, headers)))
-        values = tuple(map(_value_of, headers))
+        fields = headers if isinstance(headers, AnswerFields) else AnswerFields.of(headers)
+        lines, length, coding, connection = template_for(fields.names)
+        values = fields.values
         joined = b"".join(values)
         if joined.translate(None, NOT_IN_VALUES) != joined:
             raise RuntimeError("expected header values without control characters")

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from cos.headers import AnswerFields
 from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -61,7 +62,7 @@ class ResponseHead(Struct, frozen=True, gc=False):
     """
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: AnswerFields
     content_length: int | None
     chunked: bool
     keep_alive: bool
@@ -113,7 +114,7 @@ def parse_head(raw: bytes, method: bytes) -> ResponseHead:
         keep_alive = False
     if status in _BODILESS_STATUSES or method == b"HEAD":
         content_length, chunked = 0, False
-    return ResponseHead(status, list(zip(known.lower, values, strict=True)), content_length, chunked, keep_alive)
+    return ResponseHead(status, AnswerFields(known.lower, values), content_length, chunked, keep_alive)
 
 
 def _read_unusual(raw: bytes, line_ends: int) -> tuple[_ResponseNames, tuple[bytes, ...]]:

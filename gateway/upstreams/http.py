@@ -17,6 +17,7 @@ from typing import assert_never, cast
 
 import httpx
 
+from cos.headers import AnswerFields
 from cos.rewrite import UpstreamRequest
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamResponse, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.pool import Origin
@@ -89,7 +90,7 @@ class HttpUpstreamResponse:
         self._response = response
         self.whole_body: bytes | None = None
         self.status = response.status_code
-        self.headers = [(name.lower(), value) for name, value in response.headers.raw]
+        self.headers = AnswerFields.of((name.lower(), value) for name, value in response.headers.raw)
 
     async def stream(self) -> AsyncIterator[bytes]:
         # The transport's own stream: httpx.Response would decompress, count and decode.

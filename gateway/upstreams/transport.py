@@ -23,6 +23,7 @@ from typing import cast
 import httpx
 from msgspec import Struct
 
+from cos.headers import AnswerFields
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.connector import Connector
@@ -70,7 +71,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
             )
         except UpstreamError as exc:
             raise _translate(exc) from exc
-        return httpx.Response(response.status, headers=response.headers, stream=_ResponseBody(response))
+        return httpx.Response(response.status, headers=list(response.headers), stream=_ResponseBody(response))
 
     async def send(
         self,
@@ -121,7 +122,7 @@ class NativeResponse(Struct, eq=False):
     """
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: AnswerFields
     whole_body: bytes | None
     _pool: Pool | None = None
     _connection: Connection | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cos.errors import COSError
-from cos.headers import Headers
+from cos.headers import AnswerFields, Headers
 
 HEADERS = Headers([(b"Host", b" a "), (b"X-Cos-Meta-R", b"two"), (b"x-cos-meta-r", b"one"), (b"x-empty", b"")])
 
@@ -65,3 +65,9 @@ def test_text_is_printable_ascii(value: bytes) -> None:
 
 def test_values_are_never_printed() -> None:
     assert "s3cret" not in repr(Headers([(b"authorization", b"s3cret")]))
+
+
+@pytest.mark.parametrize("fields", [[], [(b"a", b"")], [(b"b", b"1"), (b"a", b"2"), (b"b", b"1")]], ids=len)
+def test_fields_of_an_answer_keep_order_and_repeats(fields: list[tuple[bytes, bytes]]) -> None:
+    assert list(AnswerFields.of(fields)) == fields
+    assert list(AnswerFields.of(AnswerFields.of(iter(fields)))) == fields

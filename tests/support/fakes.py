@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cos.address import Domains
+from cos.headers import AnswerFields
 from cos.rewrite import UpstreamRequest
 from cos.signing import Scheme, WindowLimits, sign
 from cos.target import Parameter, render_path, render_query
@@ -151,11 +152,14 @@ class ScriptedResponse:
     """ports.UpstreamResponse with a body in pieces; an exception among them is raised when its turn comes."""
 
     status: int = 200
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Iterable[tuple[bytes, bytes]] = ()
     pieces: Iterable[bytes | Exception | float] = (COPY_RESULT,)
     """Bytes are sent, a number is a wait in seconds, an exception is raised."""
     closed: bool = False
     whole_body: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.headers = AnswerFields.of(self.headers)
 
     async def stream(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:

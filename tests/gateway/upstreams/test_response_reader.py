@@ -190,7 +190,7 @@ def test_two_lengths_are_refused_whatever_the_method(method: bytes) -> None:
     ids=lambda value: repr(value)[:60],
 )
 def test_fields_of_a_response_keep_their_order_and_bytes(raw: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    assert parse_head(raw, b"GET").headers == headers
+    assert list(parse_head(raw, b"GET").headers) == headers
 
 
 @pytest.mark.parametrize(
@@ -268,13 +268,14 @@ def test_head_that_is_read_is_all_its_lines_and_nothing_else(pieces: list[bytes]
 
 
 def test_usual_head_is_read_as_it_was_the_first_time_and_no_other_instead() -> None:
-    lines = [b"Content-Length: 7", b"ETag:\t a b \t", b"x-usual: \xe4", b"Connection: close"]
+    lines = [b"Content-Length: 7", b"ETag:\t a b", b"x-usual: \xe4", b"Connection: close"]
     raw = OK + b"\r\n".join(lines) + b"\r\n\r\n"
     heads = [parse_head(raw, b"GET") for _ in range(SEEN_BEFORE_USUAL + 2)]
     assert all(head == heads[0] for head in heads)
-    assert heads[0].headers == [
+    assert list(heads[0].headers) == [
         (b"content-length", b"7"), (b"etag", b"a b"), (b"x-usual", b"\xe4"), (b"connection", b"close")
     ]  # fmt: skip
+    assert parse_head(raw.replace(b"a b", b"a b \t"), b"GET") == heads[0]
     later = parse_head(raw.replace(b"200 OK", b"404").replace(b"close", b"open").replace(b"7", b"12"), b"GET")
     assert (later.status, later.content_length, later.keep_alive) == (404, 12, True)
     renamed = parse_head(raw.replace(b"ETag", b"Etag").replace(b"x-usual", b"unusual"), b"GET")
@@ -293,7 +294,7 @@ def test_head_too_long_to_be_remembered_is_read_the_same() -> None:
     short = [b"Content-Length: 7", b"Connection: close"]
     long = [*short, b"x-filler: " + b"a" * MAX_REMEMBERED_BYTES]
     heads = [parse_head(OK + b"\r\n".join(lines) + b"\r\n\r\n", b"GET") for lines in (short, long)]
-    assert heads[0].headers == heads[1].headers[:2]
+    assert list(heads[0].headers) == list(heads[1].headers)[:2]
     assert [(head.content_length, head.keep_alive) for head in heads] == [(7, False)] * 2
     with pytest.raises(HeadError):
         parse_head(OK + b"\r\n".join([*long, b"E\xe4: x"]) + b"\r\n\r\n", b"GET")
