@@ -24,6 +24,7 @@ from benchmarks import copies, report
 from benchmarks.subjects import gateway_settings, start_upstream
 from cos.address import Domains, parse_address
 from cos.calls import read_call
+from cos.headers import Headers
 from cos.operations import find_operation
 from cos.request import read_request
 from cos.rewrite import rewrite
@@ -80,7 +81,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
     configure_logging(level="info", json=True)
     head, *_ = copies.render(copies.part_copy(7)).partition(b"\r\n\r\n")
     line, *rest = head.split(b"\r\n")
-    fields = [(name.lower(), value.strip()) for name, _, value in (field.partition(b":") for field in rest)]
+    fields = Headers((name, value) for name, _, value in (field.partition(b":") for field in rest))
     method, target = line.split(b" ")[0].decode(), line.split(b" ")[1]
 
     def exchange() -> Exchange:
@@ -88,7 +89,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
             _Nobody(),
             method=method,
             raw_target=target,
-            raw_headers=fields,
+            headers=fields,
             client_address="127.0.0.1",
             certificate=None,
             request_id=new_request_id(),

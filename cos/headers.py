@@ -6,7 +6,7 @@ UTF-8 in them, so text is decoded only where a document says what it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
@@ -69,30 +69,39 @@ _NONE_REPEATED: dict[bytes, list[bytes]] = {}
 
 
 class Headers:
-    """An immutable ordered multi-map from lower-case field name to raw value."""
+    """An immutable ordered multi-map from lower-case field name to raw value.
 
-    __slots__ = ("_by_name", "_repeated", "fields", "get", "known")
+    `values` are in the order of `known.names`.
+    """
 
-    fields: tuple[tuple[bytes, bytes], ...]
+    __slots__ = ("_by_name", "_repeated", "get", "known", "values")
+
     known: FieldNames
+    values: tuple[bytes, ...]
     get: Callable[[bytes], bytes | None]
     """The value of a field that may appear once. Raises COSError(InvalidRequest) when it is repeated."""
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         received = tuple(fields)
-        names, values = tuple(map(_name_of, received)), tuple(map(_value_of, received))
+        self._freeze(tuple(map(_name_of, received)), map(_value_of, received))
+
+    @classmethod
+    def received(cls, names: Sequence[bytes], values: Iterable[bytes]) -> Headers:
+        """The same of names and values that come apart."""
+        headers = cls.__new__(cls)
+        cls._freeze(headers, tuple(names), values)
+        return headers
+
+    def _freeze(self, names: tuple[bytes, ...], values: Iterable[bytes]) -> None:
         self.known = known = _field_names_of(names)
-        stripped = tuple(map(bytes.strip, values, _SURROUNDING))
-        if known.names != names or stripped != values:
-            received = tuple(zip(known.names, stripped, strict=True))
-        self.fields = received
-        self._by_name = by_name = dict(received)
+        self.values = values = tuple(map(bytes.strip, values, _SURROUNDING))
+        self._by_name = by_name = dict(zip(known.names, values, strict=True))
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
         self._repeated = _NONE_REPEATED
         self.get = by_name.get
         if known.repeats:
             self._repeated = {name: [] for name in known.distinct}
-            for name, value in self.fields:
+            for name, value in self:
                 self._repeated[name].append(value)
             self.get = partial(_get_single, self._repeated)
 
@@ -100,10 +109,10 @@ class Headers:
         return name in self._by_name
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(self.fields)
+        return zip(self.known.names, self.values, strict=True)
 
     def __len__(self) -> int:
-        return len(self.fields)
+        return len(self.values)
 
     def names(self) -> Iterable[bytes]:
         """Each field name once, in order of first appearance."""
@@ -127,7 +136,7 @@ class Headers:
 
     def __repr__(self) -> str:
         # Values may be credentials: only the names are shown.
-        return f"Headers({', '.join(name.decode('latin-1') for name, _ in self.fields)})"
+        return f"Headers({', '.join(name.decode('latin-1') for name in self.known.names)})"
 
 
 def _get_single(repeated: dict[bytes, list[bytes]], name: bytes) -> bytes | None:

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -27,7 +26,6 @@ METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
-_value_of = itemgetter(1)
 _CONTROLS = bytes(range(0x20)).replace(b"\t", b"") + b"\x7f"
 _PRINTABLE = re.compile(rb"[ -~]+")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
@@ -88,9 +86,19 @@ def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[byt
     """Check and freeze a received request. Raises COSError(InvalidURI, InvalidRequest, MethodNotAllowed)."""
     if method not in METHODS:
         raise COSError("MethodNotAllowed", f"Expected one of {', '.join(sorted(METHODS))}, got {method[:20]!r}.")
-    headers = Headers(raw_headers)
+    headers = raw_headers if isinstance(raw_headers, Headers) else Headers(raw_headers)
     fields = _judge_fields(headers.known)
-    _check_values(headers, fields)
+    if fields.wrong is not None:
+        raise COSError("InvalidRequest", fields.wrong)
+    # One look at all the values.
+    values = b"".join(headers.values)
+    if len(values.translate(None, _CONTROLS)) != len(values):
+        raise COSError("InvalidRequest", "Expected header values without control characters.")
+    size_bytes = fields.names_bytes + len(values)
+    if size_bytes > MAX_HEADER_BYTES:
+        raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
+    if fields.connection:
+        _check_connection(headers)
     target = parse_target(raw_target)
     parameters = _judge_parameters(target.query_names)
     if parameters.wrong is not None:
@@ -116,10 +124,14 @@ def _control_field(dialect: Dialect, name: str) -> bytes:
 
 
 class _Fields(NamedTuple):
-    """What the names of a request's fields say: what is wrong with them, their size, whether they speak COS or S3."""
+    """What the names of a request's fields say: what is wrong with them, their size, whether they speak COS or S3.
+
+    `connection` is whether one of them is Connection.
+    """
 
     wrong: str | None
     names_bytes: int
+    connection: bool
     cos: bool
     s3: bool
 
@@ -130,6 +142,7 @@ def _judge_fields(known: FieldNames) -> _Fields:
     return _Fields(
         wrong=_find_wrong_field(known),
         names_bytes=sum(map(len, known.names)),
+        connection=b"connection" in known.names,
         cos=any(name.startswith(b"x-cos-") for name in controls),
         s3=any(name.startswith(b"x-amz-") for name in controls),
     )
@@ -149,20 +162,10 @@ def _find_wrong_field(known: FieldNames) -> str | None:
     return None
 
 
-def _check_values(headers: Headers, fields: _Fields) -> None:
-    if fields.wrong is not None:
-        raise COSError("InvalidRequest", fields.wrong)
-    # One look at all the values.
-    values = b"".join(map(_value_of, headers.fields))
-    if len(values.translate(None, _CONTROLS)) != len(values):
-        raise COSError("InvalidRequest", "Expected header values without control characters.")
-    size_bytes = fields.names_bytes + len(values)
-    if size_bytes > MAX_HEADER_BYTES:
-        raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers, got {size_bytes}.")
-    if b"connection" in headers.known.names:
-        for value in headers.get_all(b"connection"):
-            if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
-                raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
+def _check_connection(headers: Headers) -> None:
+    for value in headers.get_all(b"connection"):
+        if any(option.strip().lower() not in _CONNECTION_OPTIONS for option in value.split(b",")):
+            raise COSError("InvalidRequest", "Expected Connection to name only close or keep-alive.")
 
 
 class _Parameters(NamedTuple):

@@ -32,7 +32,7 @@ from cos.values import Bucket, ObjectKey, Region, UploadId
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
-_value_of = itemgetter(1)
+_Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
 class UpstreamRequest(Struct, frozen=True, gc=False):
@@ -187,8 +187,10 @@ def _find_destination(address: Address, region: Region | None) -> _Destination:
 
 def _forwarded_headers(request: Request) -> Fields:
     s3, received = request.dialect is _S3, request.headers
-    headers = _pick_forwarded(received.known, s3 and is_aws_chunked(received))(received.fields)
-    if not all(map(_value_of, headers)):
+    names, pick = _find_forwarded(received.known, s3 and is_aws_chunked(received))
+    values = pick(received.values)
+    headers = tuple(zip(names, values, strict=True))
+    if not all(values):
         # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
         headers = tuple(field for field in headers if field[1] or field[0].startswith(METADATA_PREFIXES))
     if s3 and b"content-encoding" in received:
@@ -200,8 +202,8 @@ def _forwarded_headers(request: Request) -> Fields:
 
 
 @lru_cache(maxsize=256)
-def _pick_forwarded(known: FieldNames, chunked: bool) -> Callable[[Fields], Fields]:
-    """What picks the fields that are passed on, by their names alone. Raises COSError(NotImplemented)."""
+def _find_forwarded(known: FieldNames, chunked: bool) -> tuple[tuple[bytes, ...], _Pick]:
+    """The names of the fields that are passed on, and what picks their values. Raises COSError(NotImplemented)."""
     dropped = _DROPPED | _OF_CHUNKS if chunked else _DROPPED
     places = []
     for place, name in enumerate(known.names):
@@ -213,9 +215,10 @@ def _pick_forwarded(known: FieldNames, chunked: bool) -> Callable[[Fields], Fiel
         elif control is not None or name == b"pic-operations" or name.startswith(b"x-ci-"):
             # A control that is not offered; and data processing, which writes objects that no policy has judged.
             raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
+    names = tuple(known.names[place] for place in places)
     if len(places) > 1:
-        return itemgetter(*places)
-    return lambda fields: tuple(fields[place] for place in places)
+        return names, itemgetter(*places)
+    return names, lambda values: tuple(values[place] for place in places)
 
 
 def _framing(method: str, length: int | None) -> Fields:

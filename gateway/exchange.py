@@ -7,10 +7,11 @@ stops reading when a piece is not taken and `write` waits when the client does n
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Protocol
 
 from cos.errors import COSError
+from cos.headers import Headers
 from gateway.client_certificates import ClientCertificate
 
 
@@ -69,9 +70,9 @@ class Exchange:
         "bytes_out",
         "certificate",
         "client_address",
+        "headers",
         "method",
         "payload",
-        "raw_headers",
         "raw_target",
         "request_id",
         "started",
@@ -84,16 +85,16 @@ class Exchange:
         *,
         method: str,
         raw_target: bytes,
-        raw_headers: Sequence[tuple[bytes, bytes]],
+        headers: Headers,
         client_address: str,
         certificate: ClientCertificate | None,
         request_id: str,
     ) -> None:
-        """`raw_headers` have lower-case names; `client_address` is empty when there is none."""
+        """`client_address` is empty when there is none."""
         self._channel = channel
         self.method = method
         self.raw_target = raw_target
-        self.raw_headers = raw_headers
+        self.headers = headers
         self.client_address = client_address
         self.certificate = certificate
         self.request_id = request_id

@@ -102,7 +102,7 @@ class Pipeline:
         now, client, certificate = time.time(), exchange.client_address, exchange.certificate
 
         # 1  Raw bytes become one immutable request; whatever has two meanings is refused.
-        received = read_request(exchange.method, exchange.raw_target, exchange.raw_headers)
+        received = read_request(exchange.method, exchange.raw_target, exchange.headers)
         request = context.request = with_hoisted_headers(received)
 
         # 2  Host and path name a bucket and a key.

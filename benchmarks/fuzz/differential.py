@@ -143,7 +143,7 @@ def accept(signed: Signed) -> None:
 def meaning(signed: Signed) -> tuple[object, ...]:
     """What a request says, whatever its spelling: two with the same meaning may carry the same signature."""
     request = read_request(signed.method, signed.target, signed.headers)
-    return (request.target.path, sorted(request.target.query), sorted(request.headers.fields))
+    return (request.target.path, sorted(request.target.query), sorted(request.headers))
 
 
 def run(*, seed: int, count: int) -> Mapping[str, int]:

@@ -17,7 +17,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 
 from cos.errors import COSError
 from cos.headers import FieldNames
@@ -45,7 +44,6 @@ CARRIER_PARAMETERS = frozenset(
 )
 """Query parameters that are the signature itself and therefore never covered by it."""
 
-_value_of = itemgetter(1)
 # Shown to nobody, not even to the caller who sent them, when the strings to compare are reported.
 _SECRET_HEADERS = frozenset(
     {
@@ -165,9 +163,9 @@ def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> b
             covered["host"] = (host,)
         parameters = http_parameters(listed, target.query)
         return http_string(request.method, target.path, parameters, http_headers(claim.signed_headers, covered))
-    values: Sequence[bytes] = tuple(map(_value_of, headers.fields))
+    values: Sequence[bytes] = headers.values
     if host is not None:
-        values = [host if name == b"host" else value for name, value in headers.fields]
+        values = [host if name == b"host" else value for name, value in headers]
     return template.fill(target.path, target.query, values)
 
 

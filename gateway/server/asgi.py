@@ -64,7 +64,7 @@ def _scope_of(exchange: Exchange, scheme: str) -> Scope:
         "path": unquote(raw_path.decode("latin-1")),
         "raw_path": raw_path,
         "query_string": query,
-        "headers": list(exchange.raw_headers),
+        "headers": list(exchange.headers),
         "client": (exchange.client_address, 0),
         "server": None,
         "certificate": exchange.certificate,

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import httptools
@@ -60,8 +59,8 @@ class DataProtocol(TimedProtocol):
     """One connection. Used through `data_protocol`, and over TLS through `secure_protocol`."""
 
     __slots__ = (
-        "_address", "_admission", "_connections", "_fields", "_handle", "_head_bytes", "_in_head", "_latest", "_next",
-        "_parser", "_pipeline", "_refusal", "_running", "_take_field", "_target", "_task", "_tasks", "_trailer_bytes",
+        "_address", "_admission", "_connections", "_handle", "_head_bytes", "_in_head", "_latest", "_names", "_next",
+        "_parser", "_pipeline", "_refusal", "_running", "_target", "_task", "_tasks", "_trailer_bytes", "_values",
         "certificate",
     )  # fmt: skip
 
@@ -89,8 +88,8 @@ class DataProtocol(TimedProtocol):
         self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[tuple[RequestChannel, Exchange]] | None = None
         self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._take_field: Callable[[tuple[bytes, bytes]], None] = self._fields.append
+        self._names: list[bytes] = []
+        self._values: list[bytes] = []
         self._head_bytes = self._trailer_bytes = 0
         # Between requests, or within the head of one.
         self._in_head = True
@@ -124,8 +123,8 @@ class DataProtocol(TimedProtocol):
         self._task = None
         if self._next is not None:
             self._next.cancel()
-        # They know us: without this, every connection would wait for the garbage collector.
-        del self._parser, self._take_field
+        # It knows us: without this, every connection would wait for the garbage collector.
+        del self._parser
 
     def shutdown(self) -> None:
         """The server's wish to end: at once between requests, or after the answer."""
@@ -172,7 +171,6 @@ class DataProtocol(TimedProtocol):
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._take_field = self._fields.append
         if not self._head_bytes:
             # It begins in the bytes that ended the message before it.
             self._head_bytes = 1
@@ -184,11 +182,15 @@ class DataProtocol(TimedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field. How many there may be, and how large, is judged when they are complete: a read brings 256 KiB."""
-        self._take_field((name, value))
+        if self._receiving_body:
+            self._drop_trailer(name, value)
+        else:
+            self._names.append(name)
+            self._values.append(value)
 
-    def _drop_trailer(self, field: tuple[bytes, bytes]) -> None:
+    def _drop_trailer(self, name: bytes, value: bytes) -> None:
         """Nothing that comes after the body was judged with it, so none is kept."""
-        self._trailer_bytes += len(field[0]) + len(field[1])
+        self._trailer_bytes += len(name) + len(value)
         if self._trailer_bytes > MAX_HEADER_BYTES:
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of trailers."))
 
@@ -197,17 +199,17 @@ class DataProtocol(TimedProtocol):
             self._clear_timer("head")
         self._in_head = False
         self._head_bytes = self._trailer_bytes = 0
-        self._take_field = self._drop_trailer
         parser = self._parser
         method = parser.get_method()
         version = parser.get_http_version()
         if method == b"CONNECT":
             self._stop(COSError("MethodNotAllowed", NO_TUNNEL))
         try:
-            fields, awaits_continue = read_fields(self._fields, version)
+            headers, awaits_continue = read_fields(self._names, self._values, version)
         except COSError as error:
             self._stop(error)
-        self._fields.clear()
+        self._names.clear()
+        self._values.clear()
         channel = RequestChannel(
             self,
             bodiless=method == b"HEAD",
@@ -218,7 +220,7 @@ class DataProtocol(TimedProtocol):
             channel,
             method=method.decode("ascii"),
             raw_target=self._target,
-            raw_headers=fields,
+            headers=headers,
             client_address=self._address,
             certificate=self.certificate,
             request_id=new_request_id(),

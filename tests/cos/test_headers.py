@@ -13,7 +13,7 @@ HEADERS = Headers([(b"Host", b" a "), (b"X-Cos-Meta-R", b"two"), (b"x-cos-meta-r
 def test_names_are_lower_case_and_values_lose_surrounding_white_space() -> None:
     assert HEADERS.get(b"host") == b"a"
     assert b"Host" not in HEADERS
-    assert HEADERS.fields[1] == (b"x-cos-meta-r", b"two")
+    assert list(HEADERS)[1] == (b"x-cos-meta-r", b"two")
 
 
 def test_the_same_names_are_one_object_in_whatever_case_they_came() -> None:
@@ -23,8 +23,8 @@ def test_the_same_names_are_one_object_in_whatever_case_they_came() -> None:
 
 
 def test_any_iterable_of_fields_is_read_once() -> None:
-    assert Headers(iter([(b"A", b"1"), (b"b", b" 2\t")])).fields == ((b"a", b"1"), (b"b", b"2"))
-    assert Headers([]).fields == ()
+    assert tuple(Headers(iter([(b"A", b"1"), (b"b", b" 2\t")]))) == ((b"a", b"1"), (b"b", b"2"))
+    assert tuple(Headers([])) == ()
 
 
 def test_repeats_are_kept_in_order() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from cos.address import Domains
-from cos.headers import AnswerFields
+from cos.headers import AnswerFields, Headers
 from cos.rewrite import UpstreamRequest
 from cos.signing import Scheme, WindowLimits, sign
 from cos.target import Parameter, render_path, render_query
@@ -344,7 +344,7 @@ class Bench:
             PlayedChannel(answered, pieces),
             method=method,
             raw_target=raw_target,
-            raw_headers=headers,
+            headers=Headers(headers),
             client_address="192.0.2.7",
             certificate=None,
             request_id="request-id",

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 
 from cos.errors import COSError
+from cos.headers import Headers
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
-from gateway.server.framing import read_fields
+from gateway.server import framing
 
 Fields = list[tuple[bytes, bytes]]
 HOST = (b"host", b"h")
 LENGTH, CHUNKED = (b"content-length", b"7"), (b"transfer-encoding", b"chunked")
 EXPECTS = (b"expect", b"100-Continue")
+
+
+def read_fields(fields: Fields, version: str) -> tuple[Headers, bool]:
+    return framing.read_fields([name for name, _ in fields], [value for _, value in fields], version)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,9 @@ EXPECTS = (b"expect", b"100-Continue")
     ],
 )
 def test_a_head_with_one_meaning_is_taken(fields: Fields, version: str, waits: bool) -> None:
-    assert read_fields(fields, version) == (tuple(fields), waits)
+    headers, awaits_continue = read_fields(fields, version)
+    assert list(headers) == [(name, value.strip()) for name, value in fields]
+    assert awaits_continue is waits
 
 
 @pytest.mark.parametrize(
@@ -64,9 +71,9 @@ def test_bounds_are_inclusive() -> None:
 def test_names_become_lower_case_and_are_the_same_objects_for_everybody() -> None:
     first, _ = read_fields([(b"HOST", b"a"), (b"X-Cos-Acl", b"Private")], "1.1")
     second, _ = read_fields([(bytes(bytearray(b"HOST")), b"b"), (bytes(bytearray(b"X-Cos-Acl")), b"c")], "1.1")
-    assert first == ((b"host", b"a"), (b"x-cos-acl", b"Private"))
-    assert second == ((b"host", b"b"), (b"x-cos-acl", b"c"))
-    assert all(one[0] is other[0] for one, other in zip(first, second, strict=True))
+    assert list(first) == [(b"host", b"a"), (b"x-cos-acl", b"Private")]
+    assert list(second) == [(b"host", b"b"), (b"x-cos-acl", b"c")]
+    assert first.known is second.known
 
 
 @pytest.mark.parametrize("other", [b"zero", b"", b"-0", b"0, 0", b"0x0"])
