@@ -108,12 +108,12 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
         call = read_call(request, address, operation, domains)
         context = Context(request_id=new_request_id(), client_address="127.0.0.1", certificate=None)
         context.request, context.address, context.operation, context.call = request, address, operation, call
-        context.bucket, context.source_bucket = authorizer.resolve(address), authorizer.resolve_source(call)
+        authorizer.resolve(context, address, call)
         now = time.time()
         context.caller = authenticator.authenticate(
             request, address.level, claim, now=now, client_address="127.0.0.1", certificate=None
         )
-        await authorizer.authorize(context, now=now)
+        authorizer.judge(context, now=now)
         sign_keys = SignKeys()
 
         def rewritten() -> Any:
@@ -158,13 +158,13 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
                 ),
             ),
             ("7 call", lambda: read_call(request, address, operation, domains)),
-            ("7 buckets", lambda: (authorizer.resolve(address), authorizer.resolve_source(call))),
+            ("7 buckets", lambda: authorizer.resolve(context, address, call)),
+            ("9 policy", lambda: authorizer.judge(context, now=now)),
             ("12 rewrite", rewritten),
             ("12 sign", signed),
             ("14 conclude: outcome, metrics, access log", lambda: pipeline._conclude(answered, context, "completed")),  # noqa: SLF001
         ]
         awaited: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
-            ("9 policy", lambda: authorizer.authorize(context, now=now)),
             ("10 audit intent, alone in its batch", recorded),
             ("11-13 credential, sign, send, read", lambda: sent(relayed=False)),
             ("11-14 the same and relay", lambda: sent(relayed=True)),

@@ -59,16 +59,9 @@ def access_request(context: Context, *, now: float) -> AccessRequest:
             raise COSError("AccessDenied")
         source = Resource(copied.bucket, copied.key, source_bucket.region, copied.version_id)
         part, byte_range = (call.part_number, call.byte_range) if isinstance(call, UploadPartCopy) else (None, None)
+        # By place, in the order of its fields: this is what most requests are.
         asked = AccessRequest(
-            caller=caller,
-            action=call.operation.action,
-            resource=resource,
-            source=source,
-            part_number=part,
-            byte_range=byte_range,
-            conditions=call.conditions,
-            headers=controls.names,
-            time=time,
+            caller, call.operation.action, resource, source, part, byte_range, call.conditions, controls.names, time
         )
     if controls.how_kept:
         return replace(asked, storage_class=_control_text(request, _STORAGE_CLASS), encryption=_encryption(request))

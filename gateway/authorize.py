@@ -17,11 +17,12 @@ from cos.errors import COSError
 from gateway.asked import access_request, batch_member
 from gateway.context import Context
 from gateway.facts import SourceFacts
-from gateway.ports import BucketRecord, Buckets, Policies
+from gateway.ports import Buckets, Policies
 from policies.decision import Decision, Fact, ReasonDetail, Verdict
 from policies.request import Facts
 
 _ALLOW, _NEEDS_FACTS = Verdict.ALLOW, Verdict.NEEDS_FACTS
+_NO_FACTS: frozenset[Fact] = frozenset()
 
 
 class Authorizer:
@@ -40,38 +41,49 @@ class Authorizer:
         self._facts = facts
         self.reason_detail = reason_detail
 
-    def resolve(self, address: Address) -> BucketRecord | None:
-        """The addressed bucket as registered; None for the service. Raises COSError(AccessDenied)."""
-        if address.bucket is None:
-            return None
-        record = self._find(address.bucket)
-        if record is None or (address.region is not None and address.region != record.region):
-            raise _unregistered("bucket")
-        return record
+    def resolve(self, context: Context, address: Address, call: Call) -> None:
+        """Leave the addressed bucket as registered in `context`, unless it is the service; and the copy source's.
 
-    def resolve_source(self, call: Call) -> BucketRecord | None:
-        """The copy source's bucket as registered; None when nothing is copied. Raises COSError(AccessDenied)."""
-        if isinstance(call, ObjectCall):
-            return None
-        source = call.source
-        record = self._find(source.bucket)
-        if record is None or (source.region is not None and source.region != record.region):
-            raise _unregistered("source bucket")
-        return record
+        Raises COSError(AccessDenied).
+        """
+        if address.bucket is not None:
+            record = self._find(address.bucket)
+            if record is None or (address.region is not None and address.region != record.region):
+                raise _unregistered("bucket")
+            context.bucket = record
+        if not isinstance(call, ObjectCall):
+            source = call.source
+            record = self._find(source.bucket)
+            if record is None or (source.region is not None and source.region != record.region):
+                raise _unregistered("source bucket")
+            context.source_bucket = record
 
-    async def authorize(self, context: Context, *, now: float, document: bytes = b"") -> None:
+    def judge(self, context: Context, *, now: float) -> frozenset[Fact]:
         """Judge a resolved call and leave the decision in `context`; a dry run is judged, and not refused.
 
-        `document` is the body of a completion, which names its parts.
-
-        Raises COSError: AccessDenied with the reason and the decision id, or the code of the COS rule that
-        was broken; NoSuchKey when a fact was needed and the source is not there.
+        Where that hinges on facts it is those that are returned, and nothing is decided until `judge_measured` was
+        called. Raises COSError: AccessDenied with the reason and the decision id, or the code of the COS rule that was
+        broken.
         """
         asked = context.asked = access_request(context, now=now)
         decision = self._decide(asked)
         if decision.verdict is _NEEDS_FACTS and not context.dry_run:
-            asked = context.asked = replace(asked, facts=await self._measured(context, decision, document))
-            decision = self._decide(asked)
+            return decision.needs
+        self._decided(context, decision)
+        return _NO_FACTS
+
+    async def judge_measured(self, context: Context, needs: frozenset[Fact], document: bytes = b"") -> None:
+        """Measure the facts that `judge` returned, and judge for good.
+
+        `document` is the body of a completion, which names its parts. Raises as `judge`, and COSError(NoSuchKey) when
+        the source is not there.
+        """
+        if context.asked is None:
+            raise ValueError("facts are measured for what was judged without them")
+        asked = context.asked = replace(context.asked, facts=await self._measured(context, needs, document))
+        self._decided(context, self._decide(asked))
+
+    def _decided(self, context: Context, decision: Decision) -> None:
         context.decided(decision)
         if decision.verdict is not _ALLOW:
             _enforce(context, decision, self.reason_detail)
@@ -89,10 +101,10 @@ class Authorizer:
                 # A dry run ends where the batch would.
                 return
 
-    async def _measured(self, context: Context, decision: Decision, document: bytes) -> Facts:
+    async def _measured(self, context: Context, needs: frozenset[Fact], document: bytes) -> Facts:
         """What the decision hinges on. Where callers are told no reasons, they are not told what exists either."""
         try:
-            if Fact.UPLOAD_SIZE in decision.needs:
+            if Fact.UPLOAD_SIZE in needs:
                 return await self._facts.measure_upload(context, read_complete_parts(document))
             return await self._facts.measure(context)
         except COSError as missing:

@@ -143,15 +143,17 @@ class Pipeline:
         with self._in_flight.admit(caller.principal):
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
             call = context.call = read_call(request, address, operation, self._domains)
-            bucket = context.bucket = self._authorizer.resolve(address)
-            source = context.source_bucket = self._authorizer.resolve_source(call)
+            self._authorizer.resolve(context, address, call)
+            bucket, source = context.bucket, context.source_bucket
 
             # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
             body: AsyncIterator[bytes] | bytes
             if operation.body is _DOCUMENT:
                 body = await self._judged_document(exchange, context, call, now=now)
             else:
-                await self._authorizer.authorize(context, now=now)
+                needs = self._authorizer.judge(context, now=now)
+                if needs:
+                    await self._authorizer.judge_measured(context, needs)
                 # A copy has no body of its own, unless it promised one.
                 bodiless = exchange.payload is None and not isinstance(call, ObjectCall)
                 body = b"" if bodiless or context.dry_run else await self._body(exchange, call)
@@ -208,9 +210,13 @@ class Pipeline:
         if call.operation.name == "CompleteMultipartUpload":
             # It names the parts: how large the object becomes may be policy's business.
             document = await self._document(exchange, call)
-            await self._authorizer.authorize(context, now=now, document=document)
+            needs = self._authorizer.judge(context, now=now)
+            if needs:
+                await self._authorizer.judge_measured(context, needs, document)
             return document
-        await self._authorizer.authorize(context, now=now)
+        needs = self._authorizer.judge(context, now=now)
+        if needs:
+            await self._authorizer.judge_measured(context, needs)
         return b"" if context.dry_run else await self._body(exchange, call)
 
     async def _document(self, exchange: Exchange, call: Call) -> bytes:

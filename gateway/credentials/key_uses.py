@@ -24,13 +24,15 @@ class KeyUseLog:
         self._table = KeyUseTable(database)
         self._interval_seconds = interval_seconds
         self._unwritten: dict[str, int] = {}
-        self._written: dict[str, int] = {}
+        self._noted_until: dict[str, float] = {}
+        """Until then (Unix seconds) there is nothing to note of a key again."""
 
     def note(self, access_key_id: str, *, now: float) -> None:
         """Remember that a key proved a request at `now` (Unix seconds)."""
-        minute = int(now) // RESOLUTION_SECONDS * RESOLUTION_SECONDS
-        if minute > self._written.get(access_key_id, 0):
+        if now >= self._noted_until.get(access_key_id, 0.0):
+            minute = int(now) // RESOLUTION_SECONDS * RESOLUTION_SECONDS
             self._unwritten[access_key_id] = minute
+            self._noted_until[access_key_id] = minute + RESOLUTION_SECONDS
 
     async def flush(self) -> None:
         """Write what was not written yet. Raises StoreUnavailable, and keeps it."""
@@ -42,7 +44,7 @@ class KeyUseLog:
         except BaseException:
             self._unwritten = {**uses, **self._unwritten}
             raise
-        self._written = uses
+        self._noted_until = {access_key_id: minute + RESOLUTION_SECONDS for access_key_id, minute in uses.items()}
 
     async def run(self) -> None:
         """Write regularly until cancelled, and once more then."""
