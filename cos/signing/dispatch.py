@@ -17,7 +17,7 @@ from cos.signing.claim import Claim, QSignTerms, Scheme, SigV2Terms, SigV4Terms
 from cos.signing.sign_keys import SignKeys
 
 _Q_SIGN = Scheme.Q_SIGN
-_Q_SIGN_PREFIX = "q-sign-algorithm="
+_Q_SIGN_PREFIX = b"q-sign-algorithm="
 _SIGV4_PREFIX = f"{sigv4.ALGORITHM} "
 _SIGV2_PREFIX = f"{sigv2_claim.SCHEME} "
 _NOT_MADE = "expected a scheme that the gateway signs with; Signature Version 2 is only verified"
@@ -50,16 +50,17 @@ def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
         if len(in_query) > 1 or b"authorization" in request.headers:
             raise COSError("AccessDenied", "Expected one signature, in the header or in the query, got several.")
         return _read_query_claim(request, in_query[0], sigv2_at)
-    authorization = request.headers.text(b"authorization")
-    if authorization is None:
+    raw = request.headers.get(b"authorization")
+    if raw is None:
         raise COSError("AccessDenied", "Expected a signed request.")
-    if authorization.startswith(_Q_SIGN_PREFIX):
-        return q_sign_claim.read_header_claim(request, authorization)
+    if raw.startswith(_Q_SIGN_PREFIX):
+        return q_sign_claim.read_header_claim(request, raw)
+    authorization = request.headers.text(b"authorization") or ""
     if authorization.startswith(_SIGV4_PREFIX):
         return sigv4_claim.read_header_claim(request, authorization)
     if authorization.startswith(_SIGV2_PREFIX):
         return sigv2_claim.read_header_claim(request, authorization, _accepted(sigv2_at))
-    raise COSError("AccessDenied", f"Expected an Authorization of {_Q_SIGN_PREFIX}sha1 or {sigv4.ALGORITHM}.")
+    raise COSError("AccessDenied", f"Expected an Authorization of q-sign-algorithm=sha1 or {sigv4.ALGORITHM}.")
 
 
 @lru_cache(maxsize=256)  # names alone
@@ -131,15 +132,7 @@ def sign(
     is only ever read.
     """
     if scheme is _Q_SIGN:
-        return q_sign_make.sign(
-            request,
-            secret_id=secret_id,
-            secret_key=secret_key,
-            token=token,
-            now=now,
-            lifetime_seconds=lifetime_seconds,
-            sign_keys=sign_keys,
-        )
+        return q_sign_make.sign(request, secret_id, secret_key, token, now, lifetime_seconds, sign_keys)
     if scheme is Scheme.SIGV4:
         return sigv4_make.sign(
             request,

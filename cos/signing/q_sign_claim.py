@@ -35,11 +35,12 @@ FIELDS = (
 )
 
 _FIELD_NAMES = frozenset(FIELDS)
-_LAST_FIELD = "&q-signature="
+_LAST_FIELD = b"&q-signature="
 _TOKEN_HEADER = TOKEN_NAME.encode()
 _TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})", re.ASCII)
 ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_RAW_SIGNATURE = re.compile(rb"[0-9a-f]{40}")
 _PLAIN_LIST = re.compile(r"[a-z0-9._~-]+(?:;[a-z0-9._~-]+)*", re.ASCII)
 
 
@@ -53,13 +54,13 @@ class _Statement(NamedTuple):
     terms: QSignTerms
 
 
-def read_header_claim(request: Request, authorization: str) -> Claim:
-    """The claim of an Authorization header. Raises COSError(InvalidArgument, AccessDenied)."""
+def read_header_claim(request: Request, authorization: bytes) -> Claim:
+    """The claim of an Authorization header. Raises COSError(InvalidArgument, InvalidRequest, AccessDenied)."""
     statement, _, signature = authorization.rpartition(_LAST_FIELD)
-    if _SIGNATURE.fullmatch(signature) is None:
+    if _RAW_SIGNATURE.fullmatch(signature) is None:
         # Its fields are in another order than the documented one, or it is malformed.
-        return _claim(request, _HEADER, parse_authorization(authorization))
-    return Claim(_HEADER, *_read_before_signature(statement), signature, _read_token(request, _HEADER))
+        return _claim(request, _HEADER, parse_authorization(_printable(authorization)))
+    return Claim(_HEADER, *_read_before_signature(statement), signature.decode(), _read_token(request, _HEADER))
 
 
 def read_query_claim(request: Request) -> Claim:
@@ -94,9 +95,16 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
 
 
 @lru_cache(maxsize=256)  # of one second, a client's signatures differ in their last field only
-def _read_before_signature(text: str) -> _Statement:
+def _read_before_signature(raw: bytes) -> _Statement:
     """The statement in all fields but the last. Signatures are never remembered: one in this text is one too many."""
-    return _read_statement(parse_authorization(f"{text}{_LAST_FIELD}{'0' * 40}"))
+    return _read_statement(parse_authorization(_printable(raw + _LAST_FIELD + b"0" * 40)))
+
+
+def _printable(authorization: bytes) -> str:
+    text = authorization.decode("latin-1")
+    if not (text.isascii() and text.isprintable()):
+        raise COSError("InvalidRequest", "Expected 'authorization' to be printable ASCII.")
+    return text
 
 
 def _read_statement(fields: Mapping[str, str]) -> _Statement:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cos.rewrite import UpstreamRequest
+from cos.rewrite import Fields, UpstreamRequest
 from cos.signing import q_sign
 from cos.signing.encoding import encode_name, encode_value
 from cos.signing.presigned import with_parameters
@@ -60,7 +60,6 @@ _REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
 
 def sign(
     request: UpstreamRequest,
-    *,
     secret_id: str,
     secret_key: str,
     token: str | None,
@@ -70,11 +69,13 @@ def sign(
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
     headers = request.headers
-    if not _REPLACED.isdisjoint(map(_name_of, headers)):
+    names = tuple(map(_name_of, headers))
+    if not _REPLACED.isdisjoint(names):
         headers = tuple([field for field in headers if field[0] not in _REPLACED])
+        names = tuple(map(_name_of, headers))
     if token is not None:
-        headers = (*headers, (_TOKEN_HEADER, token.encode()))
-    authorization = _authorization(request, headers, secret_id, secret_key, now, lifetime_seconds, sign_keys)
+        headers, names = (*headers, (_TOKEN_HEADER, token.encode())), (*names, _TOKEN_HEADER)
+    authorization = _authorization(request, headers, names, secret_id, secret_key, now, lifetime_seconds, sign_keys)
     return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
 
 
@@ -93,23 +94,24 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    text = _authorization(request, request.headers, secret_id, secret_key, now, lifetime_seconds, None)
+    names = tuple(map(_name_of, request.headers))
+    text = _authorization(request, request.headers, names, secret_id, secret_key, now, lifetime_seconds, None)
     fields = [field.partition("=") for field in text.split("&")]
     return with_parameters(request, tuple([Parameter(name, value) for name, _, value in fields]))
 
 
 def _authorization(
     request: UpstreamRequest,
-    headers: tuple[tuple[bytes, bytes], ...],
+    headers: Fields,
+    names: tuple[bytes, ...],
     secret_id: str,
     secret_key: str,
     now: int,
     lifetime_seconds: int,
     sign_keys: SignKeys | None,
 ) -> str:
-    """The signature of the request with these headers, as seven fields in the documented order."""
+    """The signature of the request with these headers and their names, as seven fields in the documented order."""
     query = request.query
-    names = tuple(map(_name_of, headers))
     # The receiver sees a value without surrounding white space.
     values = [request.host.encode(), *map(bytes.strip, map(_value_of, headers), _BLANKS)]
     covered = _cover(request.method, names, tuple(map(_name_of, query)))

@@ -205,6 +205,10 @@ _REFUSED_PLACES = [
     pytest.param(request("/k?x-cos-security-token=t", (), q_sign()), "AccessDenied", id="token away from it"),
     pytest.param(request(f"/k?{q_sign()}&x-cos-security-token=t", [_TOKEN]), "AccessDenied", id="two tokens"),
     pytest.param(request(authorization="q-sign-algorithm=sha1\u4e2d"), "InvalidRequest", id="not ascii"),
+    pytest.param(request(authorization=q_sign(header_list="host;\xe9")), "InvalidRequest", id="not ascii in a list"),
+    pytest.param(request(authorization=q_sign(header_list="host;\t")), "InvalidRequest", id="tab in a list"),
+    pytest.param(request(authorization=q_sign(header_list="host;\x7f")), "InvalidRequest", id="DEL in a list"),
+    pytest.param(request(authorization=q_sign() + "\xe9"), "InvalidRequest", id="not ascii in the signature"),
 ]
 
 
