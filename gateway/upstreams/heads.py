@@ -31,6 +31,8 @@ MAX_REMEMBERED_BYTES = 4 * 1024
 """Longest head whose names are remembered."""
 MAX_USUAL_FIELDS = 64
 """Most fields of a response that is read by an expression of its own."""
+MAX_USUAL = 4
+"""How many such expressions are tried."""
 SEEN_BEFORE_USUAL = 64
 """How often the names of a response are seen before they are given one: making it costs as much as it saves in 200."""
 
@@ -96,35 +98,47 @@ def _explain_refusal(method: bytes, target: bytes, headers: Iterable[tuple[bytes
     return HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
 
 
-def parse_head(raw: bytes, method: bytes) -> ResponseHead:
-    """Read one response head; `raw` ends with its empty line. Raises HeadError."""
-    line_ends = raw.count(b"\n")
-    read_whole, known = _usual.get(line_ends, _NO_FIELDS)
-    matched = read_whole(raw)
+def take_head(data: bytes, method: bytes) -> tuple[ResponseHead, bytes] | None:
+    """The response head that `data` begins with, and what follows it; None when it is not whole, or too long.
+
+    Raises HeadError.
+    """
+    read, known = _usual[0]
+    matched = read(data)
     if matched is not None:
-        values = matched.groups()
+        values, end = matched.groups(), matched.end()
     else:
-        known, values = _read_unusual(raw, line_ends)
+        end = data.find(HEAD_END) + len(HEAD_END)
+        if not len(HEAD_END) <= end <= MAX_HEAD_BYTES:
+            return None
+        known, values = _read_other(data[:end])
+    if end > MAX_HEAD_BYTES:
+        return None
     content_length, chunked, keep_alive = read_framing(known.framing, known.pick_framing(values))
     # `HTTP/1.x nnn`, as both ways of reading have made sure.
-    status = int(raw[9:12])
-    if raw[7] != 0x31:
+    status = int(data[9:12])
+    if data[7] != 0x31:
         if chunked:
             raise HeadError("Expected no transfer coding in HTTP/1.0.")
         keep_alive = False
     if status in _BODILESS_STATUSES or method == b"HEAD":
         content_length, chunked = 0, False
-    return ResponseHead(status, AnswerFields(known.lower, values), content_length, chunked, keep_alive)
+    return ResponseHead(status, AnswerFields(known.lower, values), content_length, chunked, keep_alive), data[end:]
 
 
-def _read_unusual(raw: bytes, line_ends: int) -> tuple[_ResponseNames, tuple[bytes, ...]]:
-    """Names and values of a response whose names are not the usual ones. Raises HeadError."""
+def _read_other(raw: bytes) -> tuple[_ResponseNames, tuple[bytes, ...]]:
+    """Names and values of a response that is not like the one before. Raises HeadError."""
+    for usual in _usual[1:]:
+        matched = usual.read(raw)
+        if matched is not None:
+            _make_first(usual)
+            return usual.known, matched.groups()
     matched = _STATUS_LINE.match(raw)
     if matched is None:
         raise HeadError(f"Expected a status line of HTTP/1.0 or HTTP/1.1 and 100 to 599, got {raw[:40]!r}.")
     fields = _FIELD.findall(raw, matched.end())
     # Each LF begins a field, but for the two of the end: so every line is a field, and nothing is left out.
-    if len(fields) + 2 != line_ends:
+    if len(fields) + 2 != raw.count(b"\n"):
         raise HeadError("Expected header fields of one line each: a name, a colon, a value without control characters.")
     names, values = zip(*fields, strict=True) if fields else ((), ())
     values = tuple(map(bytes.rstrip, values, repeat(b" \t")))
@@ -133,8 +147,12 @@ def _read_unusual(raw: bytes, line_ends: int) -> tuple[_ResponseNames, tuple[byt
     known = _response_names(names)
     known.seen += 1
     if known.seen >= SEEN_BEFORE_USUAL and len(names) <= MAX_USUAL_FIELDS:
-        _usual[line_ends] = _usual_head(known)
+        _make_first(_usual_head(known))
     return known, values
+
+
+def _make_first(usual: _UsualHead) -> None:
+    _usual[:] = [usual, *[other for other in _usual if other is not usual]][:MAX_USUAL]
 
 
 class _RequestNames(Names):
@@ -157,20 +175,19 @@ class _ResponseNames(Names):
 
 
 class _UsualHead(NamedTuple):
-    """Responses with these names: what reads one whole whose values have no blanks behind, with a group for each."""
+    """Responses with these names: what reads the head of one whose values have no blanks behind, a group for each."""
 
-    read_whole: Callable[[bytes], re.Match[bytes] | None]
+    read: Callable[[bytes], re.Match[bytes] | None]
     known: _ResponseNames
 
 
 @lru_cache(maxsize=128)
 def _usual_head(known: _ResponseNames) -> _UsualHead:
     lines = b"".join(b"\r\n" + re.escape(name) + b":[ \t]*+(" + _TEXT + rb")(?<![ \t])" for name in known.names)
-    return _UsualHead(re.compile(_STATUS_LINE_TEXT + lines + b"\r\n\r\n").fullmatch, known)
+    return _UsualHead(re.compile(_STATUS_LINE_TEXT + lines + b"\r\n\r\n").match, known)
 
 
 _request_names = lru_cache(maxsize=64)(_RequestNames)
 _response_names = lru_cache(maxsize=128)(_ResponseNames)
-_NO_FIELDS = _usual_head(_ResponseNames(()))
-_usual: dict[int, _UsualHead] = {}
-"""By the number of line ends, what was read last with so many: most responses have as many fields as their like."""
+_usual = [_usual_head(_ResponseNames(()))]
+"""Those met last, the latest first: most responses are like the one before."""

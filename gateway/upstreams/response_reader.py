@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.upstreams.chunked import ChunkedDecoder, ChunkError
 from gateway.upstreams.framing import HeadError
-from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, ResponseHead, parse_head
+from gateway.upstreams.heads import HEAD_END, MAX_HEAD_BYTES, STATUS_LINE_START, ResponseHead, take_head
 
 _END_BYTES = len(HEAD_END)
 
@@ -75,16 +75,15 @@ class ResponseReader(Struct, eq=False):
                 data = self._join_head(self._partial_head, data)
                 if not data:
                     return b""
-            end = data.find(HEAD_END) + _END_BYTES
-            if not _END_BYTES <= end <= MAX_HEAD_BYTES:
+            try:
+                taken = take_head(data, self.method)
+            except HeadError as exc:
+                raise ResponseError(str(exc)) from exc
+            if taken is None:
                 self._partial_head = bytearray(data)
                 _check_partial_head(self._partial_head)
                 return b""
-            try:
-                head = parse_head(data[:end], self.method)
-            except HeadError as exc:
-                raise ResponseError(str(exc)) from exc
-            data = data[end:]
+            head, data = taken
             if head.status >= 200:
                 self.head = head
                 self._body_left = length = head.content_length

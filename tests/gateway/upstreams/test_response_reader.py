@@ -14,7 +14,15 @@ from gateway.upstreams.chunked import (
     render_chunk,
 )
 from gateway.upstreams.framing import HeadError, read_request_length
-from gateway.upstreams.heads import MAX_HEAD_BYTES, MAX_REMEMBERED_BYTES, SEEN_BEFORE_USUAL, parse_head, render_head
+from gateway.upstreams.heads import (
+    MAX_HEAD_BYTES,
+    MAX_REMEMBERED_BYTES,
+    MAX_USUAL,
+    SEEN_BEFORE_USUAL,
+    ResponseHead,
+    render_head,
+    take_head,
+)
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -23,6 +31,14 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def parse_head(raw: bytes, method: bytes) -> ResponseHead:
+    """A head that is whole with nothing after it, or HeadError."""
+    taken = take_head(raw, method)
+    if taken is None or taken[1]:
+        raise HeadError("Expected one head.")
+    return taken[0]
 
 
 def decode(data: bytes) -> tuple[bytes, bool, bool]:
@@ -288,6 +304,26 @@ def test_usual_head_is_read_as_it_was_the_first_time_and_no_other_instead() -> N
     ]:  # fmt: skip
         with pytest.raises(HeadError):
             parse_head(raw.replace(old, new), b"GET")
+
+
+def test_usual_heads_take_turns() -> None:
+    raws = [OK + b"".join(b"x-%d: v\r\n" % field for field in range(fields)) for fields in range(1, MAX_USUAL + 3)]
+    for raw in raws * SEEN_BEFORE_USUAL:
+        assert len(list(parse_head(raw + b"\r\n", b"GET").headers)) == raw.count(b"x-")
+    for raw in raws:
+        taken = take_head(raw + b"\r\nrest\r\n\r\n", b"GET")
+        assert taken is not None
+        assert taken[1] == b"rest\r\n\r\n"
+        assert take_head(raw + b"\r", b"GET") is None
+
+
+@pytest.mark.parametrize("excess", [-1, 0, 1])
+def test_usual_head_is_no_longer_than_any(excess: int) -> None:
+    start, end = OK + b"x-of-any-length: ", b"\r\n\r\n"
+    for _ in range(SEEN_BEFORE_USUAL + 1):
+        parse_head(start + b"a" + end, b"GET")
+    filler = b"a" * (MAX_HEAD_BYTES - len(start + end) + excess)
+    assert (take_head(start + filler + end, b"GET") is None) == (excess > 0)
 
 
 def test_head_too_long_to_be_remembered_is_read_the_same() -> None:
