@@ -81,8 +81,8 @@ class JsonLinesAuditLog:
         except OSError as error:
             raise AuditUnavailable(f"cannot open the audit log {path}: {error.strerror}") from error
 
-    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
-        """Append one event and wait until it is durable. Raises AuditUnavailable."""
+    def record(self, event: Mapping[str, Any], described: bytes | None = None) -> asyncio.Future[None]:
+        """Append one event, to be awaited until it is durable. Raises AuditUnavailable, and so does awaiting it."""
         if len(self._intents) + len(self._outcomes) >= MAX_WAITING_EVENTS:
             raise AuditUnavailable("too many audit events are waiting to be written")
         self._intents.append(self._line(event, described))
@@ -90,7 +90,7 @@ class JsonLinesAuditLog:
             self._flush_soon()
         written = self._loop.create_future()
         self._waiting.append(written)
-        await written
+        return written
 
     def note(self, event: Mapping[str, Any]) -> None:
         """Append one event soon. It is kept and tried again while the file cannot be written."""

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from msgspec import Struct
-
 from cos.errors import COSError
 
 
@@ -18,32 +13,23 @@ class InFlight:
         self.max_per_principal = max_per_principal
         self.by_principal: dict[str, int] = {}
         self.count = 0
-        self.admit: Callable[[str], Place] = partial(Place, self)
-        """A place for a principal, held in its context; entering that raises COSError(SlowDown)."""
 
-
-class Place(Struct, gc=False):
-    """One principal's place among the requests in flight."""
-
-    in_flight: InFlight
-    principal: str
-
-    def __enter__(self) -> None:
-        held, principal = self.in_flight, self.principal
-        mine = held.by_principal.get(principal, 0)
-        if held.count >= held.max_requests or mine >= held.max_per_principal:
+    def admit(self, principal: str) -> None:
+        """Give a principal a place, which is given back by `leave`. Raises COSError(SlowDown)."""
+        mine = self.by_principal.get(principal, 0)
+        if self.count >= self.max_requests or mine >= self.max_per_principal:
             raise COSError("SlowDown")
-        held.count += 1
-        held.by_principal[principal] = mine + 1
+        self.count += 1
+        self.by_principal[principal] = mine + 1
 
-    def __exit__(self, *_: object) -> None:
-        held, principal = self.in_flight, self.principal
-        held.count -= 1
-        left = held.by_principal[principal] - 1
+    def leave(self, principal: str) -> None:
+        """Take back a place that was given."""
+        self.count -= 1
+        left = self.by_principal[principal] - 1
         if left:
-            held.by_principal[principal] = left
+            self.by_principal[principal] = left
         else:
-            del held.by_principal[principal]
+            del self.by_principal[principal]
 
 
 FAILURES_PER_MINUTE = 600

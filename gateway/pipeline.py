@@ -140,7 +140,8 @@ class Pipeline:
             context.dry_run = read_dry_run(request, claim)
 
         # 6  Only so much at once, in all and for one principal.
-        with self._in_flight.admit(caller.principal):
+        self._in_flight.admit(caller.principal)
+        try:
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
             call = context.call = read_call(request, address, operation, self._domains)
             self._authorizer.resolve(context, address, call)
@@ -197,6 +198,8 @@ class Pipeline:
                 await self._relay.relay(context, response, exchange)
             finally:
                 await response.aclose()
+        finally:
+            self._in_flight.leave(caller.principal)
 
     async def _judged_document(
         self, exchange: Exchange, context: Context, call: Call, *, now: float

@@ -6,7 +6,7 @@ credentials and policies are answered from memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -215,8 +215,8 @@ class AuditLog(Protocol):
     feed. They are what the events of one request have in common.
     """
 
-    async def record(self, event: Mapping[str, Any], described: bytes | None = None) -> None:
-        """Append one event; it is durable when this returns. Raises AuditUnavailable."""
+    def record(self, event: Mapping[str, Any], described: bytes | None = None) -> Awaitable[None]:
+        """Append one event; it is durable when this was awaited. Raises AuditUnavailable."""
         ...
 
     def note(self, event: Mapping[str, Any]) -> None:

@@ -122,7 +122,7 @@ async def test_what_one_turn_of_the_loop_brings_is_written_at_its_end(tmp_path: 
 
 async def test_an_intent_whose_request_has_gone_disturbs_no_other(tmp_path: Path) -> None:
     log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=True)
-    gone, stays = (asyncio.create_task(log.record({"n": n})) for n in range(2))
+    gone, stays = (asyncio.ensure_future(log.record({"n": n})) for n in range(2))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait_for(stays, 10)
@@ -174,7 +174,7 @@ async def test_a_disk_that_makes_the_loop_wait_twice_is_left_to_the_thread(tmp_p
     await _record_slowly(log, reader, writer)
     assert log._threaded_until > time.monotonic()
     fill(writer)
-    waiting = asyncio.create_task(log.record({"n": 1}))
+    waiting = asyncio.ensure_future(log.record({"n": 1}))
     await asyncio.sleep(0.05)
     assert not waiting.done(), "the loop goes on while the thread waits"
     os.read(reader, 1 << 20)
@@ -206,10 +206,10 @@ async def test_an_intent_that_comes_while_a_write_fails_is_refused_as_well(tmp_p
     log = JsonLinesAuditLog(tmp_path / "audit.jsonl", sync=True)
     descriptor, log._file = log._file, writer
     fill(writer)
-    first = asyncio.create_task(log.record({"n": 1}))
+    first = asyncio.ensure_future(log.record({"n": 1}))
     while log._flushing is None or log._intents:
         await asyncio.sleep(0)
-    second = asyncio.create_task(log.record({"n": 2}))
+    second = asyncio.ensure_future(log.record({"n": 2}))
     while not log._intents:
         await asyncio.sleep(0)
     os.close(reader)

@@ -9,34 +9,57 @@ import pytest
 from cos.errors import COSError
 from gateway.authenticate import Authenticator
 from gateway.limits import FailedProofs, InFlight
+from gateway.ports import UpstreamUnreachable
 from tests.support.fakes import Bench
 
 
-def test_a_place_is_given_back_whatever_happens() -> None:
+def test_a_place_is_taken_until_it_is_given_back() -> None:
     places = InFlight(max_requests=1, max_per_principal=1)
-    with pytest.raises(ValueError), places.admit("a"):
-        raise ValueError
-    with places.admit("a"):
-        assert places.count == 1
-    assert places.count == 0
+    for _ in range(2):
+        places.admit("a")
+        assert (places.count, places.by_principal) == (1, {"a": 1})
+        places.leave("a")
+        assert (places.count, places.by_principal) == (0, {})
+
+
+@pytest.mark.parametrize(
+    "failure", [UpstreamUnreachable("refused", sent=False), ValueError("a fault of ours")], ids=repr
+)
+async def test_a_place_is_given_back_whatever_happens(failure: Exception) -> None:
+    bench = Bench(failure)
+    assert (await bench.copy_part()).status >= 500
+    assert (bench.in_flight.count, bench.in_flight.by_principal) == (0, {})
+
+
+async def test_a_refused_request_holds_no_place() -> None:
+    bench = Bench(max_requests=0)
+    assert (await bench.copy_part()).status == 503
+    assert (bench.in_flight.count, bench.in_flight.by_principal) == (0, {})
+
+
+def _refused(places: InFlight, principal: str) -> COSError:
+    with pytest.raises(COSError) as refused:
+        places.admit(principal)
+    return refused.value
 
 
 def test_no_principal_takes_every_place() -> None:
     places = InFlight(max_requests=3, max_per_principal=2)
-    with places.admit("a"), places.admit("a"):
-        with pytest.raises(COSError) as refused, places.admit("a"):
-            pass
-        assert refused.value.code == "SlowDown"
-        with places.admit("b"):
-            pass
+    places.admit("a")
+    places.admit("a")
+    assert _refused(places, "a").code == "SlowDown"
+    places.admit("b")
+    places.leave("a")
+    places.admit("a")
 
 
 def test_all_principals_together_have_so_many_places() -> None:
     places = InFlight(max_requests=2, max_per_principal=2)
-    with places.admit("a"), places.admit("b"):
-        with pytest.raises(COSError) as refused, places.admit("c"):
-            pass
-        assert (refused.value.code, refused.value.status) == ("SlowDown", 503)
+    places.admit("a")
+    places.admit("b")
+    refused = _refused(places, "c")
+    assert (refused.code, refused.status) == ("SlowDown", 503)
+    assert places.count == 2
 
 
 @pytest.mark.parametrize(("seconds", "forgiven"), [(0.0, 0), (5.9, 0), (6.0, 1), (36.0, 6), (6000.0, 10)])
