@@ -38,7 +38,7 @@ def signed(
     """A request to a bucket, signed like an SDK's; `headers` decide the framing."""
     path = b"/" + key.encode()
     target = path + (b"?" + render_query(query) if query else b"")
-    request = UpstreamRequest(
+    request = UpstreamRequest.of(
         method=method,
         host=host,
         path=path,

@@ -32,13 +32,16 @@ from cos.values import Bucket, ObjectKey, Region, UploadId
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
+_name_of, _value_of = itemgetter(0), itemgetter(1)
+
 _Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
 class UpstreamRequest(Struct, frozen=True, gc=False):
     """A request to COS. `target` is the exact origin-form target sent; `path` and `query` are what it says.
 
-    `headers` have lower-case names and do not hold `host`.
+    Its header fields have the lower-case `names`, without `host`, and as many `values`. They are apart, because what
+    follows from the names alone is remembered by them.
     """
 
     method: str
@@ -46,7 +49,27 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
     path: bytes
     query: tuple[Parameter, ...]
     target: bytes
-    headers: Fields
+    names: tuple[bytes, ...]
+    values: tuple[bytes, ...]
+
+    @classmethod
+    def of(
+        cls, method: str, host: str, path: bytes, query: tuple[Parameter, ...], target: bytes, headers: Fields
+    ) -> UpstreamRequest:
+        """The same of header fields that are pairs."""
+        return cls(method, host, path, query, target, tuple(map(_name_of, headers)), tuple(map(_value_of, headers)))
+
+    @property
+    def headers(self) -> Fields:
+        return tuple(zip(self.names, self.values, strict=True))
+
+    def with_headers(self, headers: Fields) -> UpstreamRequest:
+        """The request with these header fields and no others."""
+        return replace(self, names=tuple(map(_name_of, headers)), values=tuple(map(_value_of, headers)))
+
+    def with_header(self, name: bytes, value: bytes) -> UpstreamRequest:
+        """The request with one more header field."""
+        return replace(self, names=(*self.names, name), values=(*self.values, value))
 
 
 # Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
@@ -85,7 +108,9 @@ _DROPPED = frozenset(
 )
 _OF_CHUNKS = frozenset({"content-sha256", "sdk-checksum-algorithm"})
 """What describes an aws-chunked body; its content is sent without the chunks and their trailer."""
-_NO_BODY = (b"content-length", b"0")
+_OF_A_SOURCE = {dialect: (field, b"content-length") for dialect, field in SOURCE_FIELDS.items()}
+_OF_A_RANGE = {dialect: (field, RANGE_FIELDS[dialect], b"content-length") for dialect, field in SOURCE_FIELDS.items()}
+"""The fields that say what is copied; a copy has no body."""
 
 
 def rewrite(request: Request, call: Call, *, region: Region | None, source_region: Region | None) -> UpstreamRequest:
@@ -102,18 +127,23 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     if request.method == "OPTIONS":
         query = ()
     target = destination.target + b"?" + render_query_of(request.target, query) if query else destination.target
-    headers = _forwarded_headers(request)
+    names, values = _forwarded_headers(request)
     if isinstance(call, ObjectCall):
-        headers += _framing(request.method, call.body_bytes)
+        if call.body_bytes is None:
+            names, values = (*names, b"transfer-encoding"), (*values, b"chunked")
+        elif call.body_bytes or request.method in ("PUT", "POST"):
+            names, values = (*names, b"content-length"), (*values, b"%d" % call.body_bytes)
     else:
         if source_region is None:
             raise ValueError("a copy source needs its region")
-        source = (SOURCE_FIELDS[dialect], render_copy_source(call.source, dialect, source_region))
+        source = render_copy_source(call.source, dialect, source_region)
         if isinstance(call, UploadPartCopy) and call.byte_range is not None:
-            headers += (source, (RANGE_FIELDS[dialect], call.byte_range.text.encode("ascii")), _NO_BODY)
+            names += _OF_A_RANGE[dialect]
+            values += (source, call.byte_range.text.encode("ascii"), b"0")
         else:
-            headers += (source, _NO_BODY)
-    return UpstreamRequest(request.method, destination.host, destination.path, query, target, headers)
+            names += _OF_A_SOURCE[dialect]
+            values += (source, b"0")
+    return UpstreamRequest(request.method, destination.host, destination.path, query, target, names, values)
 
 
 def with_content_md5(request: UpstreamRequest, document: bytes) -> UpstreamRequest:
@@ -121,10 +151,10 @@ def with_content_md5(request: UpstreamRequest, document: bytes) -> UpstreamReque
 
     COS demands it of documents that S3 clients send with a checksum of another kind (reference page §2.4).
     """
-    if not document or any(name == b"content-md5" for name, _ in request.headers):
+    if not document or b"content-md5" in request.names:
         return request
     digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest())
-    return replace(request, headers=(*request.headers, (b"content-md5", digest)))
+    return request.with_header(b"content-md5", digest)
 
 
 def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
@@ -132,7 +162,7 @@ def head_source(source: CopySource, *, region: Region) -> UpstreamRequest:
     path = b"/" + source.key.encode("utf-8")
     query = (Parameter("versionId", source.version_id),) if source.version_id is not None else ()
     target = render_path(path) + (b"?" + render_query(query) if query else b"")
-    return UpstreamRequest(
+    return UpstreamRequest.of(
         method="HEAD", host=cos_host(source.bucket, region), path=path, query=query, target=target, headers=()
     )
 
@@ -147,7 +177,7 @@ def list_upload_parts(
         Parameter("max-parts", "1000"),
         Parameter("part-number-marker", str(after)),
     )
-    return UpstreamRequest(
+    return UpstreamRequest.of(
         method="GET", host=cos_host(bucket, region), path=path, query=query,
         target=render_path(path) + b"?" + render_query(query), headers=(),
     )  # fmt: skip
@@ -155,14 +185,13 @@ def list_upload_parts(
 
 def with_controls(request: UpstreamRequest, dialect: Dialect, controls: Iterable[tuple[str, str]]) -> UpstreamRequest:
     """The request with further control headers, named without their prefix. Raises ValueError for one it has."""
-    headers = list(request.headers)
-    given = {name for name, _ in headers}
+    given = request.names
     for control, value in controls:
         name = f"{dialect}{control}".encode("ascii")
         if name in given:
             raise ValueError(f"expected no {control} in the request, got one")
-        headers.append((name, value.encode("ascii")))
-    return replace(request, headers=tuple(headers))
+        request = request.with_header(name, value.encode("ascii"))
+    return request
 
 
 class _Destination(NamedTuple):
@@ -185,20 +214,21 @@ def _find_destination(address: Address, region: Region | None) -> _Destination:
     return _Destination(host, path, render_path(path))
 
 
-def _forwarded_headers(request: Request) -> Fields:
+def _forwarded_headers(request: Request) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Names and values of the fields that are passed on."""
     s3, received = request.dialect is _S3, request.headers
     names, pick = _find_forwarded(received.known, s3 and is_aws_chunked(received))
     values = pick(received.values)
-    headers = tuple(zip(names, values, strict=True))
-    if not all(values):
-        # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
-        headers = tuple(field for field in headers if field[1] or field[0].startswith(METADATA_PREFIXES))
-    if s3 and b"content-encoding" in received:
-        codings = read_content_codings(received)
-        headers = tuple(field for field in headers if field[0] != b"content-encoding")
-        if codings:
-            headers += ((b"content-encoding", codings),)
-    return headers
+    recoded = s3 and b"content-encoding" in names
+    if all(values) and not recoded:
+        return names, values
+    # Node sends empty Content-Type and Cache-Control fields; they say nothing (reference page §4).
+    fields = [field for field in zip(names, values, strict=True) if field[1] or field[0].startswith(METADATA_PREFIXES)]
+    if recoded:
+        fields = [field for field in fields if field[0] != b"content-encoding"]
+        if codings := read_content_codings(received):
+            fields.append((b"content-encoding", codings))
+    return tuple(map(_name_of, fields)), tuple(map(_value_of, fields))
 
 
 @lru_cache(maxsize=256)
@@ -219,11 +249,3 @@ def _find_forwarded(known: FieldNames, chunked: bool) -> tuple[tuple[bytes, ...]
     if len(places) > 1:
         return names, itemgetter(*places)
     return names, lambda values: tuple(values[place] for place in places)
-
-
-def _framing(method: str, length: int | None) -> Fields:
-    if length is None:
-        return ((b"transfer-encoding", b"chunked"),)
-    if length or method in ("PUT", "POST"):
-        return ((b"content-length", b"%d" % length),)
-    return ()

@@ -43,7 +43,7 @@ def question(
     parameters = tuple(Parameter(name, value) for name, value in query)
     target = render_path(raw_path) + (b"?" + render_query(parameters) if parameters else b"")
     fields = tuple((name.encode("ascii"), value.encode("utf-8")) for name, value in headers)
-    return UpstreamRequest(method, host, raw_path, parameters, target, fields)
+    return UpstreamRequest.of(method, host, raw_path, parameters, target, fields)
 
 
 async def ask(

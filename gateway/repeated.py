@@ -94,7 +94,7 @@ class RepeatedCompletions:
         """The head of the object that the completion is about; None when there is none to be seen."""
         if context.request is None:
             raise ValueError("a completion is repeated after it was read")
-        asked = UpstreamRequest(
+        asked = UpstreamRequest.of(
             method="HEAD",
             host=request.host,
             path=request.path,

@@ -14,9 +14,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from cos.rewrite import Fields, UpstreamRequest
+from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign
 from cos.signing.encoding import encode_name, encode_value
 from cos.signing.presigned import with_parameters
@@ -52,7 +50,6 @@ SIGNED_HEADERS = frozenset(
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
 _name_of = itemgetter(0)
-_value_of = itemgetter(1)
 _BLANKS = repeat(b" \t")
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
 _REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
@@ -68,15 +65,12 @@ def sign(
     sign_keys: SignKeys | None,
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
-    headers = request.headers
-    names = tuple(map(_name_of, headers))
-    if not _REPLACED.isdisjoint(names):
-        headers = tuple([field for field in headers if field[0] not in _REPLACED])
-        names = tuple(map(_name_of, headers))
+    if not _REPLACED.isdisjoint(request.names):
+        request = request.with_headers(tuple([field for field in request.headers if field[0] not in _REPLACED]))
     if token is not None:
-        headers, names = (*headers, (_TOKEN_HEADER, token.encode())), (*names, _TOKEN_HEADER)
-    authorization = _authorization(request, headers, names, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    return replace(request, headers=(*headers, (b"authorization", authorization.encode())))
+        request = request.with_header(_TOKEN_HEADER, token.encode())
+    authorization = _authorization(request, secret_id, secret_key, now, lifetime_seconds, sign_keys)
+    return request.with_header(b"authorization", authorization.encode())
 
 
 def presign(
@@ -94,32 +88,29 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    names = tuple(map(_name_of, request.headers))
-    text = _authorization(request, request.headers, names, secret_id, secret_key, now, lifetime_seconds, None)
+    text = _authorization(request, secret_id, secret_key, now, lifetime_seconds, None)
     fields = [field.partition("=") for field in text.split("&")]
     return with_parameters(request, tuple([Parameter(name, value) for name, _, value in fields]))
 
 
 def _authorization(
     request: UpstreamRequest,
-    headers: Fields,
-    names: tuple[bytes, ...],
     secret_id: str,
     secret_key: str,
     now: int,
     lifetime_seconds: int,
     sign_keys: SignKeys | None,
 ) -> str:
-    """The signature of the request with these headers and their names, as seven fields in the documented order."""
+    """The signature of the request, as seven fields in the documented order."""
     query = request.query
     # The receiver sees a value without surrounding white space.
-    values = [request.host.encode(), *map(bytes.strip, map(_value_of, headers), _BLANKS)]
-    covered = _cover(request.method, names, tuple(map(_name_of, query)))
+    values = [request.host.encode(), *map(bytes.strip, request.values, _BLANKS)]
+    covered = _cover(request.method, request.names, tuple(map(_name_of, query)))
     template = covered.template
     if template is not None:
         http_text = template.fill(request.path, query, values)
     else:
-        http_text = _http_string(request, (b"host", *names), values)
+        http_text = _http_string(request, (b"host", *request.names), values)
     window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
     key = sign_keys.find((secret_key, window)) if sign_keys is not None else None
     if key is None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
-
 from cos.rewrite import UpstreamRequest
 from cos.signing import sigv4
 from cos.signing.claim import Scope
@@ -50,14 +48,14 @@ def sign(
     headers.append((b"x-amz-date", moment.encode()))
     if token is not None:
         headers.append((sigv4.TOKEN_HEADER, token.encode()))
-    request = replace(request, headers=tuple(headers))
+    request = request.with_headers(tuple(headers))
     covered = _covered_headers(request)
     signature = _signature(request, covered, secret_key, moment, scope, payload, sign_keys)
     authorization = (
         f"{sigv4.ALGORITHM} Credential={secret_id}/{scope}, "
         f"SignedHeaders={';'.join(sorted(covered))}, Signature={signature}"
     )
-    return replace(request, headers=(*request.headers, (b"authorization", authorization.encode())))
+    return request.with_header(b"authorization", authorization.encode())
 
 
 def presign(

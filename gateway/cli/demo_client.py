@@ -103,7 +103,7 @@ class DemoClient:
         path = b"/" + place.key.encode("utf-8")
         parameters = tuple(Parameter(name, value) for name, value in query)
         length = ((b"content-length", b"%d" % len(body)),) if method in ("PUT", "POST") else ()
-        request = UpstreamRequest(
+        request = UpstreamRequest.of(
             method=method,
             host=cos_host(place.bucket, place.region),
             path=path,

@@ -94,7 +94,7 @@ async def fetch_key_set(upstream: Upstream, url: str) -> bytes:
     """The text at an http(s) URL, of at most MAX_SET_BYTES. Redirects are not followed. Raises PortError."""
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    request = UpstreamRequest(
+    request = UpstreamRequest.of(
         method="GET",
         host=parts.netloc,
         path=(parts.path or "/").encode("ascii"),

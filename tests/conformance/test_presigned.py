@@ -39,7 +39,7 @@ def presigned_target(
     """The target of a presigned URL, valid for a minute."""
     assert cos.client.key is not None
     parsed = parse_target(raw_target.encode())
-    request = UpstreamRequest(method, bucket.host, parsed.path, parsed.query, raw_target.encode(), headers)
+    request = UpstreamRequest.of(method, bucket.host, parsed.path, parsed.query, raw_target.encode(), headers)
     signed = signing.presign(
         request,
         scheme=scheme,

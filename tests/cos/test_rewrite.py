@@ -38,7 +38,7 @@ def test_upload_part_copy_names_real_hosts_and_rendered_values() -> None:
         "PUT", b"/up/./a?partNumber=1&uploadId=u1", SOURCE, (b"x-cos-copy-source-range", b"bytes=0-9"),
         (b"x-cos-copy-source-if-match", b'"e"'),
     )  # fmt: skip
-    assert request == UpstreamRequest(
+    assert request == UpstreamRequest.of(
         method="PUT",
         host="dst-1250000000.cos.ap-guangzhou.myqcloud.com",
         path=b"/up/./a",

@@ -62,7 +62,7 @@ def signed(
     raw_target = render_path(path.encode()) + (b"?" + text.encode() if text else b"")
     fields = [(name.encode(), value.encode()) for name, value in headers.items()]
     fields.append((b"content-length", str(len(body)).encode()))
-    request = UpstreamRequest(
+    request = UpstreamRequest.of(
         method, SOURCE.host, parse_target(raw_target).path, tuple(Parameter(*pair) for pair in query), raw_target,
         tuple(fields),
     )  # fmt: skip

@@ -43,7 +43,7 @@ async def put(
     path = render_path(b"/" + key.encode())
     query = tuple(Parameter(name, value) for name, value in parameters)
     made = presign(
-        UpstreamRequest(
+        UpstreamRequest.of(
             method="PUT",
             host=EXAMPLE.host,
             path=b"/" + key.encode(),

@@ -20,7 +20,7 @@ async def put(site: Site, key: str, query: list[tuple[str, str]], *, added: str 
     """PUT with a presigned URL; `added` is put behind the signed query."""
     path = b"/" + key.encode()
     parameters = tuple(Parameter(name, value) for name, value in query)
-    request = UpstreamRequest(
+    request = UpstreamRequest.of(
         method="PUT",
         host=EXAMPLE.host,
         path=path,

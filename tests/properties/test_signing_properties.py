@@ -55,7 +55,7 @@ def upstream_requests(draw: st.DrawFn, scheme: Scheme) -> UpstreamRequest:
     headers.append((b"user-agent", draw(_header_values)))
     method = draw(st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]))
     host = draw(st.sampled_from(["b-1250000000.cos.ap-guangzhou.myqcloud.com", "gw:9000"]))
-    return UpstreamRequest(method, host, path, query, target, tuple(headers))
+    return UpstreamRequest.of(method, host, path, query, target, tuple(headers))
 
 
 def receive(request: UpstreamRequest) -> Request:

@@ -62,7 +62,7 @@ async def _copied(bench: Bench, key: str) -> list[str]:
     }
     target = f"/up/{key}".encode()
     made = sign(
-        UpstreamRequest("PUT", HOST, target, QUERY, target + b"?" + render_query(QUERY), tuple(fields.items())),
+        UpstreamRequest.of("PUT", HOST, target, QUERY, target + b"?" + render_query(QUERY), tuple(fields.items())),
         scheme=Scheme.Q_SIGN,
         secret_id=KEY_ID,
         secret_key=KEY_SECRET,
@@ -84,7 +84,7 @@ def _signature(request: UpstreamRequest) -> str:
 async def _presigned(bench: Bench, key: str) -> list[str]:
     """A presigned part copy in the words of S3, its token in the query."""
     made = presign(
-        UpstreamRequest(
+        UpstreamRequest.of(
             method="PUT",
             host=HOST,
             path=f"/up/{key}".encode(),

@@ -85,7 +85,7 @@ class Client:
         if self.key is None:
             return fields
         parsed = parse_target(target.encode("ascii"))
-        request = UpstreamRequest(
+        request = UpstreamRequest.of(
             method=method,
             host=host,
             path=parsed.path,

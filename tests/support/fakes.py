@@ -300,7 +300,7 @@ class Bench:
         fields = {name.lower(): value for name, value in (headers or {}).items()}
         if method in ("PUT", "POST") and "content-length" not in fields and "transfer-encoding" not in fields:
             fields["content-length"] = str(length)
-        request = UpstreamRequest(
+        request = UpstreamRequest.of(
             method=method,
             host=host,
             path=raw_path,

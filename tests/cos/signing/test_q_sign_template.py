@@ -79,7 +79,7 @@ def test_a_filled_template_is_what_the_documented_steps_make(
 def test_a_signature_lists_all_it_covers_in_order(
     query: tuple[Parameter, ...], headers: tuple[tuple[bytes, bytes], ...], lists: str
 ) -> None:
-    request = UpstreamRequest("PUT", "h", b"/k", query, b"/k", headers)
+    request = UpstreamRequest.of("PUT", "h", b"/k", query, b"/k", headers)
     made = sign(
         request, scheme=Scheme.Q_SIGN, secret_id="AK", secret_key="s", token=None, now=1_700_000_060,
         lifetime_seconds=600, region="",

@@ -111,7 +111,7 @@ async def test_the_token_may_stand_in_the_url(session_site: SessionSite) -> None
     key = await session_site.session()
     await session_site.client.send("PUT", EXAMPLE.host, "/films/e", body=b"film")
     for scheme in SCHEMES:
-        request = UpstreamRequest("GET", EXAMPLE.host, b"/films/e", (), b"/films/e", ())
+        request = UpstreamRequest.of("GET", EXAMPLE.host, b"/films/e", (), b"/films/e", ())
         url = presign(
             request,
             scheme=scheme,
@@ -254,7 +254,7 @@ async def test_a_call_that_is_not_wholly_signed_is_refused(
 
 async def test_a_call_with_the_signature_in_its_url_is_refused(session_site: SessionSite) -> None:
     url = presign(
-        UpstreamRequest("POST", STS_HOST, b"/v1/session", (), b"/v1/session", ()),
+        UpstreamRequest.of("POST", STS_HOST, b"/v1/session", (), b"/v1/session", ()),
         scheme=Scheme.Q_SIGN,
         secret_id=CALLER_KEY.secret_id,
         secret_key=CALLER_KEY.secret_key,

@@ -138,7 +138,7 @@ def build_request(
     headers: tuple[tuple[bytes, bytes], ...] = (),
     host: str = HOST,
 ) -> UpstreamRequest:
-    return UpstreamRequest(method=method, host=host, path=target, query=(), target=target, headers=headers)
+    return UpstreamRequest.of(method=method, host=host, path=target, query=(), target=target, headers=headers)
 
 
 async def fetch(
