@@ -362,5 +362,5 @@ async def test_a_session_counts_as_a_use_of_its_key(session_site: SessionSite, s
     key_id, key = await issued_to(session_site, stored_keys)
     await session_site.holder(key).send("GET", EXAMPLE.host, "/films/a")
     uses = session_site.gateway.services.sessions.uses
-    assert key_id in {*uses._unwritten, *uses._written}
-    assert key.secret_id not in {*uses._unwritten, *uses._written}
+    assert key_id in uses._noted_until
+    assert key.secret_id not in {*uses._unwritten, *uses._noted_until}
