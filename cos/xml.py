@@ -26,18 +26,20 @@ MAX_ELEMENTS = 50_000
 
 _DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
 _WHITE_SPACE = b" \t\r\n"
+# Quantifiers that give nothing back: what does not match is found out in one pass.
 _PLAIN_START = re.compile(
-    rb"[ \t\r\n]*(?:<\?xml version=(?:'1\.0'|\"1\.0\")(?: encoding=(?:'(?i:utf-8)'|\"(?i:utf-8)\"))? ?\?>[ \t\r\n]*)?"
-    rb'<(?P<root>[A-Za-z][A-Za-z0-9]*)(?: xmlns="[A-Za-z0-9:/.-]*")?>'
+    rb"[ \t\r\n]*+"
+    rb"(?:<\?xml version=(?:'1\.0'|\"1\.0\")(?: encoding=(?:'(?i:utf-8)'|\"(?i:utf-8)\"))? ?\?>[ \t\r\n]*+)?+"
+    rb'<(?P<root>[A-Za-z][A-Za-z0-9]*+)(?: xmlns="[A-Za-z0-9:/.-]*+")?+>'
 )
 """How COS's documents begin, in every spelling seen: no parser is needed to tell their root."""
 _PLAIN_CHARACTERS = rb"[\t\n\r -%'-;=?-\\^-~]*+"
-_PLAIN_TEXT = _PLAIN_CHARACTERS + rb"(?:&(?:amp|lt|gt|quot|apos);" + _PLAIN_CHARACTERS + rb")*"
+_PLAIN_TEXT = _PLAIN_CHARACTERS + rb"(?:&(?:amp|lt|gt|quot|apos);" + _PLAIN_CHARACTERS + rb")*+"
 _PLAIN_DOCUMENT = re.compile(
-    _PLAIN_START.pattern.replace(rb"[ \t\r\n]*", b"", 1)
+    _PLAIN_START.pattern.removeprefix(rb"[ \t\r\n]*+")
     + rb"(?:[ \t\r\n]*+<([A-Za-z][A-Za-z0-9]*+)>"
     + _PLAIN_TEXT
-    + rb"</\2>)+[ \t\r\n]*+</(?P=root)>[ \t\r\n]*+"
+    + rb"</\2>)++[ \t\r\n]*+</(?P=root)>[ \t\r\n]*+"
 )
 """One element that holds elements of ASCII text (without `>` and `]`, as in `]]>`), all of them closed."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

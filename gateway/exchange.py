@@ -173,13 +173,13 @@ class Exchange:
         self.bytes_out += len(piece)
         await self._channel.send(piece, last=True)
 
-    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> None:
+    def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> Awaitable[None]:
         """Send a whole response at once. `headers` say its length; to HEAD no body is sent, whatever they say."""
         self.status = status
         if self.method == "HEAD":
             body = b""
         self.bytes_out += len(body)
-        await self._channel.answer(status, headers, body)
+        return self._channel.answer(status, headers, body)
 
     def abort(self) -> None:
         """Cut the connection in the middle of a response: the client must not take it for a whole one."""
