@@ -81,7 +81,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
     configure_logging(level="info", json=True)
     head, *_ = copies.render(copies.part_copy(7)).partition(b"\r\n\r\n")
     line, *rest = head.split(b"\r\n")
-    fields = Headers((name, value) for name, _, value in (field.partition(b":") for field in rest))
+    fields = Headers.of((name, value) for name, _, value in (field.partition(b":") for field in rest))
     method, target = line.split(b" ")[0].decode(), line.split(b" ")[1]
 
     def exchange() -> Exchange:

@@ -81,21 +81,12 @@ class Headers:
     get: Callable[[bytes], bytes | None]
     """The value of a field that may appear once. Raises COSError(InvalidRequest) when it is repeated."""
 
-    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        received = tuple(fields)
-        self._freeze(tuple(map(_name_of, received)), map(_value_of, received))
-
-    @classmethod
-    def received(cls, names: Sequence[bytes], values: Iterable[bytes]) -> Headers:
-        """The same of names and values that come apart."""
-        headers = cls.__new__(cls)
-        cls._freeze(headers, tuple(names), values)
-        return headers
-
-    def _freeze(self, names: tuple[bytes, ...], values: Iterable[bytes]) -> None:
-        self.known = known = _field_names_of(names)
-        self.values = values = tuple(map(bytes.strip, values, _SURROUNDING))
-        self._by_name = by_name = dict(zip(known.names, values, strict=True))
+    def __init__(self, names: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """As many values as names, as received: `of` is for pairs."""
+        self.known = known = _field_names_of(tuple(names))
+        self.values = stripped = tuple(map(bytes.strip, values, _SURROUNDING))
+        # They are as many; asking `zip` to see to it costs half as much again.
+        self._by_name = by_name = dict(zip(known.names, stripped))  # noqa: B905
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.
         self._repeated = _NONE_REPEATED
         self.get = by_name.get
@@ -104,6 +95,12 @@ class Headers:
             for name, value in self:
                 self._repeated[name].append(value)
             self.get = partial(_get_single, self._repeated)
+
+    @classmethod
+    def of(cls, fields: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """The same fields, given as pairs."""
+        received = tuple(fields)
+        return cls(tuple(map(_name_of, received)), tuple(map(_value_of, received)))
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._by_name

@@ -86,7 +86,7 @@ def read_request(method: str, raw_target: bytes, raw_headers: Iterable[tuple[byt
     """Check and freeze a received request. Raises COSError(InvalidURI, InvalidRequest, MethodNotAllowed)."""
     if method not in METHODS:
         raise COSError("MethodNotAllowed", f"Expected one of {', '.join(sorted(METHODS))}, got {method[:20]!r}.")
-    headers = raw_headers if isinstance(raw_headers, Headers) else Headers(raw_headers)
+    headers = raw_headers if isinstance(raw_headers, Headers) else Headers.of(raw_headers)
     fields = _judge_fields(headers.known)
     if fields.wrong is not None:
         raise COSError("InvalidRequest", fields.wrong)

@@ -80,7 +80,7 @@ def read_form_upload(
             method="PUT",
             target=target,
             dialect=Dialect.COS,
-            headers=Headers([*_headers(fields), (b"transfer-encoding", b"chunked")]),
+            headers=Headers.of([*_headers(fields), (b"transfer-encoding", b"chunked")]),
         ),
         address=replace(address, level=Level.OBJECT, key=parse_object_key(target.path[1:])),
         min_bytes=policy.min_bytes,

@@ -72,7 +72,7 @@ def _moved(request: Request, hoisted: list[Parameter]) -> Request:
         if not value.isprintable():
             raise COSError("InvalidArgument", f"Expected {name[:60]!r} to be one line of text.")
         fields.append((header.encode("ascii"), value.encode("utf-8")))
-    return replace(_without(request, hoisted), headers=Headers([*request.headers, *fields]))
+    return replace(_without(request, hoisted), headers=Headers.of([*request.headers, *fields]))
 
 
 def _without(request: Request, parameters: list[Parameter]) -> Request:

@@ -38,7 +38,7 @@ def read_fields(names: list[bytes], values: list[bytes], version: str) -> tuple[
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADERS} header fields.")
     if len(b"".join(names)) + len(b"".join(values)) > MAX_HEADER_BYTES:
         raise COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of headers.")
-    headers = Headers.received(names, values)
+    headers = Headers(names, values)
     says_more, length = _read_names(headers.known)
     if says_more:
         return headers, _judge(headers, version)

@@ -20,8 +20,8 @@ from cos.headers import Headers
     ],
 )
 def test_body_length(fields: list[tuple[bytes, bytes]], length: int | None) -> None:
-    assert read_body_length(Headers(fields)) == length
-    assert read_content_length(Headers(fields)) == length
+    assert read_body_length(Headers.of(fields)) == length
+    assert read_content_length(Headers.of(fields)) == length
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_body_length(fields: list[tuple[bytes, bytes]], length: int | None) -> N
 def test_other_framings_are_refused(fields: list[tuple[bytes, bytes]]) -> None:
     for read in (read_body_length, read_content_length):
         with pytest.raises(COSError) as caught:
-            read(Headers(fields))
+            read(Headers.of(fields))
         assert caught.value.code in ("InvalidRequest", "NotImplemented")
 
 
@@ -69,7 +69,7 @@ def declared(length: bytes) -> tuple[bytes, bytes]:
     ],
 )
 def test_the_length_of_content_is_that_of_what_is_in_its_chunks(fields: list[tuple[bytes, bytes]], length: int) -> None:
-    assert read_content_length(Headers(fields)) == length
+    assert read_content_length(Headers.of(fields)) == length
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_the_length_of_content_is_that_of_what_is_in_its_chunks(fields: list[tup
 )
 def test_other_lengths_of_content_are_refused(fields: list[tuple[bytes, bytes]], code: str) -> None:
     with pytest.raises(COSError) as caught:
-        read_content_length(Headers(fields))
+        read_content_length(Headers.of(fields))
     assert caught.value.code == code

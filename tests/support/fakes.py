@@ -344,7 +344,7 @@ class Bench:
             PlayedChannel(answered, pieces),
             method=method,
             raw_target=raw_target,
-            headers=Headers(headers),
+            headers=Headers.of(headers),
             client_address="192.0.2.7",
             certificate=None,
             request_id="request-id",

@@ -44,7 +44,7 @@ def request(
     fields = [(b"host", HOST), *headers]
     if authorization is not None:
         fields.append((b"authorization", authorization.encode()))
-    return Request("GET", parse_target(target.encode()), Headers(fields), HOST.decode(), Dialect.COS)
+    return Request("GET", parse_target(target.encode()), Headers.of(fields), HOST.decode(), Dialect.COS)
 
 
 def q_sign(**changed: str | None) -> str:
