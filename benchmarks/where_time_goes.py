@@ -93,6 +93,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
             client_address="127.0.0.1",
             certificate=None,
             request_id=new_request_id(),
+            started=time.monotonic(),
         )
 
     found: list[tuple[str, float]] = []

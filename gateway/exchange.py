@@ -6,9 +6,10 @@ stops reading when a piece is not taken and `write` waits when the client does n
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Protocol
+
+from msgspec import Struct
 
 from cos.errors import COSError
 from cos.headers import Headers
@@ -55,55 +56,32 @@ class BodyReader(Protocol):
         ...
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """A request as received and the one response to it.
 
-    `payload` is what the body promised, once the signature is proved. `bytes_in` and `bytes_out` count body
-    bytes. `status` is None until a response head was sent.
+    `client_address` is empty when there is none. `started` is of the monotonic clock. `payload` is what the body
+    promised, once the signature is proved. `bytes_in` and `bytes_out` count body bytes. `status` is None until a
+    response head was sent.
     """
 
-    __slots__ = (
-        "_channel",
-        "_ended",
-        "_pushed_back",
-        "bytes_in",
-        "bytes_out",
-        "certificate",
-        "client_address",
-        "headers",
-        "method",
-        "payload",
-        "raw_target",
-        "request_id",
-        "started",
-        "status",
-    )
+    _channel: Channel
+    method: str
+    raw_target: bytes
+    headers: Headers
+    client_address: str
+    certificate: ClientCertificate | None
+    request_id: str
+    started: float
+    payload: BodyReader | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    status: int | None = None
+    _pushed_back: bytes = b""
+    _ended: bool = False
 
-    def __init__(
-        self,
-        channel: Channel,
-        *,
-        method: str,
-        raw_target: bytes,
-        headers: Headers,
-        client_address: str,
-        certificate: ClientCertificate | None,
-        request_id: str,
-    ) -> None:
-        """`client_address` is empty when there is none."""
-        self._channel = channel
-        self.method = method
-        self.raw_target = raw_target
-        self.headers = headers
-        self.client_address = client_address
-        self.certificate = certificate
-        self.request_id = request_id
-        self.started = time.monotonic()
-        self.payload: BodyReader | None = None
-        self._pushed_back = b""
-        self._ended = False
-        self.bytes_in = self.bytes_out = 0
-        self.status: int | None = None
+    def __repr__(self) -> str:
+        # Targets and fields may hold credentials.
+        return f"Exchange({self.request_id!r}, {self.method!r})"
 
     async def body(self) -> AsyncIterator[bytes]:
         """The content of the request body as it arrives.

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
+from msgspec import Struct
+
 from cos.headers import AnswerFields
 from gateway.exchange import ClientGone
 from gateway.server.flow import Flow
@@ -36,39 +38,26 @@ class Line(Protocol):
         ...
 
 
-class RequestChannel:
+class RequestChannel(Struct, eq=False):
     """What an exchange talks to: its `Channel`. `feed`, `end` and `leave` are for the connection.
 
-    `keep_alive`: whether the connection lives on after the answer. `disconnected`: nobody is left to answer.
+    `bodiless`: no answer to it has a body, whatever its head says. `keep_alive`: whether the connection lives on after
+    the answer. `disconnected`: nobody is left to answer.
     """
 
-    __slots__ = (
-        "_awaits_continue",
-        "_bodiless",
-        "_chunked",
-        "_head",
-        "_held",
-        "_left_bytes",
-        "_line",
-        "_more_body",
-        "_waiter",
-        "complete",
-        "disconnected",
-        "keep_alive",
-        "started",
-    )
-
-    def __init__(self, line: Line, *, bodiless: bool, awaits_continue: bool, keep_alive: bool) -> None:
-        """`bodiless`: no answer to it has a body, whatever its head says."""
-        self._line = line
-        self._bodiless = bodiless
-        self._awaits_continue = awaits_continue
-        self.keep_alive = keep_alive
-        self.disconnected = self.started = self.complete = False
-        self._more_body = True
-        self._held: bytes | bytearray = b""
-        self._head = b""
-        self._waiter: asyncio.Future[None] | None = None
+    _line: Line
+    _bodiless: bool
+    _awaits_continue: bool
+    keep_alive: bool
+    disconnected: bool = False
+    started: bool = False
+    complete: bool = False
+    _more_body: bool = True
+    _held: bytes | bytearray = b""
+    _waiter: asyncio.Future[None] | None = None
+    _head: bytes = b""
+    _chunked: bool = False
+    _left_bytes: int = 0
 
     # --- the body of the request -------------------------------------------------------------------------------
 
@@ -180,7 +169,6 @@ class RequestChannel:
             head += b"Connection: close\r\n"
         if status in _BODILESS:
             self._bodiless = True
-        self._chunked = False
         if coding is not None and values[coding].lower() == b"chunked":
             self._chunked = True
         elif length is not None:

@@ -210,12 +210,8 @@ class DataProtocol(TimedProtocol):
             self._stop(error)
         self._names.clear()
         self._values.clear()
-        channel = RequestChannel(
-            self,
-            bodiless=method == b"HEAD",
-            awaits_continue=awaits_continue,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
-        )
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        channel = RequestChannel(self, method == b"HEAD", awaits_continue, keep_alive)
         exchange = Exchange(
             channel,
             method=method.decode("ascii"),
@@ -224,6 +220,7 @@ class DataProtocol(TimedProtocol):
             client_address=self._address,
             certificate=self.certificate,
             request_id=new_request_id(),
+            started=time.monotonic(),
         )
         if self._latest is None:
             self._begin(channel, exchange)

@@ -348,6 +348,7 @@ class Bench:
             client_address="192.0.2.7",
             certificate=None,
             request_id="request-id",
+            started=time.monotonic(),
         )
         try:
             await self.pipeline.handle(exchange)
