@@ -15,7 +15,7 @@ Source: RFC 9112 §2.2, §3, §4, §5, §6; RFC 9110 §5.5, §5.6.2; threat mode
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import repeat
 from typing import NamedTuple
@@ -70,19 +70,21 @@ class ResponseHead(Struct, frozen=True, gc=False):
     keep_alive: bool
 
 
-def render_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, int | None]:
+def render_head(
+    method: bytes, target: bytes, names: tuple[bytes, ...], values: tuple[bytes, ...]
+) -> tuple[bytes, int | None]:
     """The request head with exactly these bytes and fields, in this order, and the body bytes it declares.
 
-    The length is None when the body is chunked, 0 when nothing is said. Raises HeadError, on injection as well.
+    There are as many values as names. The length is None when the body is chunked, 0 when nothing is said.
+    Raises HeadError, on injection as well.
     """
-    names, values = zip(*headers, strict=True) if headers else ((), ())
     known = _request_names(names)
     given = (method, target, *values)
     head = known.template % given
     joined = b"".join(given)
     # The template ends every line itself: so what the first line is, it is by its own grammar.
     if _LF in joined or _CR in joined or _NUL in joined or _REQUEST_LINE.match(head) is None:
-        raise _explain_refusal(method, target, headers)
+        raise _explain_refusal(method, target, zip(names, values, strict=True))
     if not known.framing:
         return head, 0
     content_length, chunked, _ = read_framing(known.framing, known.pick_framing(values))

@@ -46,12 +46,13 @@ class HttpUpstream:
     ) -> Coroutine[None, None, UpstreamResponse]:
         if self._native is None:
             return self._send_by_httpx(request, body, response_timeout_seconds)
-        origin, host_field = self._find_route(request.host)
+        origin, host = self._find_route(request.host)
         return self._native.send(
             origin,
             request.method.encode("ascii"),
             request.target,
-            (host_field, *request.headers),
+            (b"host", *request.names),
+            (host, *request.values),
             body,
             self._find_timeouts(response_timeout_seconds),
         )
@@ -127,13 +128,13 @@ def _read_endpoint(endpoint: str) -> httpx.URL:
     return url
 
 
-def _find_route(endpoint: httpx.URL | None, host: str) -> tuple[Origin, tuple[bytes, bytes]]:
-    """Where a request to this host connects to, with the TLS name it asks for, and its Host field."""
+def _find_route(endpoint: httpx.URL | None, host: str) -> tuple[Origin, bytes]:
+    """Where a request to this host connects to, with the TLS name it asks for, and the value of its Host field."""
     url = endpoint or httpx.URL(f"https://{host}")
     origin = Origin(
         url.host, url.port or DEFAULT_PORTS[url.scheme], _read_name(host) if url.scheme == "https" else None
     )
-    return origin, (b"host", host.encode("ascii"))
+    return origin, host.encode("ascii")
 
 
 def _with_response_timeout(timeouts: Timeouts, seconds: float | None) -> Timeouts:

@@ -17,7 +17,7 @@ Exceptions are httpx's, each raised from the port's error that tells whether a b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 import httpx
@@ -65,7 +65,8 @@ class NativeTransport(httpx.AsyncBaseTransport):
                 _read_origin(request),
                 request.method.encode("ascii"),
                 request.extensions.get("target", request.url.raw_path),
-                request.headers.raw,
+                tuple([name for name, _ in request.headers.raw]),
+                tuple([value for _, value in request.headers.raw]),
                 _read_body(request),
                 read_timeouts(request.extensions.get("timeout"), self._timeouts),
             )
@@ -78,7 +79,8 @@ class NativeTransport(httpx.AsyncBaseTransport):
         origin: Origin,
         method: bytes,
         target: bytes,
-        fields: Sequence[tuple[bytes, bytes]],
+        names: tuple[bytes, ...],
+        values: tuple[bytes, ...],
         body: AsyncIterator[bytes] | bytes,
         timeouts: Timeouts,
     ) -> NativeResponse:
@@ -87,7 +89,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
         Raises UpstreamError.
         """
         try:
-            head, length = render_head(method, target, fields)
+            head, length = render_head(method, target, names, values)
         except HeadError as exc:
             raise UpstreamError(str(exc), sent=False) from exc
         pool = self._pool
