@@ -24,9 +24,14 @@ def machine() -> dict[str, Any]:
         "commit": commit.stdout.strip() or None,
         "cpu": f"{os.cpu_count()} cores, {model}",
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} {_linkage()}",
         "load_average": round(os.getloadavg()[0], 2),
     }
+
+
+def _linkage() -> str:
+    """Distributions build one optimised program, version managers often a shared library as the compiler makes it."""
+    return "(shared library)" if "libpython" in Path("/proc/self/maps").read_text() else "(one program)"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
