@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from gateway.ports import UpstreamBroken, UpstreamUnreachable
-from gateway.upstreams import PoolLimits, Timeouts, TransportKind
-from gateway.upstreams.pool import NoFreeConnection
+from gateway.upstreams import PoolLimits, Timeouts, TransportKind, UpstreamSettings
+from gateway.upstreams.pool import NoFreeConnection, Origin
+from gateway.upstreams.transport import NativeTransport
 from tests.gateway.upstreams.scripted_server import (
     Peer,
     build_answer,
@@ -57,6 +58,33 @@ async def test_wait_for_a_free_connection_ends_at_its_deadline(kind: TransportKi
         holding.cancel()
         await asyncio.gather(holding, return_exceptions=True)
     assert len(server.heads) == 1
+
+
+async def test_an_origin_that_says_nothing_takes_no_place_of_another() -> None:
+    async def prompt(peer: Peer) -> None:
+        while True:
+            await peer.read_head()
+            await peer.send(build_answer())
+
+    limits = PoolLimits(max_connections_per_origin=2, max_waiters_per_origin=4)
+    async with serve(never) as silent, serve(prompt) as other:
+        # The endpoint only says that private addresses are meant; each request says where it goes.
+        transport = NativeTransport(UpstreamSettings(endpoint=silent.url, transport=NATIVE, limits=limits))
+
+        async def ask(port: int) -> int:
+            origin = Origin("127.0.0.1", port, None)
+            names, values = (b"host", b"content-length"), (b"bucket", b"0")
+            return (await transport.send(origin, b"GET", b"/key", names, values, b"", Timeouts())).status
+
+        stuck = [asyncio.create_task(ask(silent.port)) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        assert [await ask(other.port) for _ in range(20)] == [200] * 20
+        assert not any(task.done() for task in stuck), "two in exchanges, four waiting for a place"
+        assert (silent.connections, other.connections) == (2, 1)
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+        await transport.aclose()
 
 
 async def test_request_beyond_the_waiting_room_is_refused_at_once() -> None:
