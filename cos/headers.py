@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
+from typing import Any
 
 from msgspec import Struct
 
@@ -46,6 +47,28 @@ def _field_names_of(received: tuple[bytes, ...]) -> FieldNames:
     return field_names(received if names == received else names)
 
 
+def names_and_values(fields: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Pairs taken apart."""
+    received = tuple(fields)
+    return tuple(map(_name_of, received)), tuple(map(_value_of, received))
+
+
+def picker(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What takes the items at these places out of a tuple, in their order."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    # Of one place `itemgetter` gives the item itself; of a slice it gives a tuple.
+    first = places[0] if places else 0
+    return itemgetter(slice(first, first + len(places)))
+
+
+def printable_text(name: bytes, value: bytes) -> str:
+    """The value of a field as ASCII text. Raises COSError(InvalidRequest) when it is not visible ASCII and blanks."""
+    if value.translate(None, _PRINTABLE):
+        raise COSError("InvalidRequest", f"Expected {name.decode('ascii', 'replace')!r} to be printable ASCII.")
+    return value.decode("ascii")
+
+
 class AnswerFields(Struct, frozen=True, gc=False):
     """The fields of an answer: lower-case names, and as many values, in order and repeats included.
 
@@ -58,8 +81,7 @@ class AnswerFields(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, fields: Iterable[tuple[bytes, bytes]]) -> AnswerFields:
         """The same fields, given as pairs."""
-        received = tuple(fields)
-        return cls(tuple(map(_name_of, received)), tuple(map(_value_of, received)))
+        return cls(*names_and_values(fields))
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return zip(self.names, self.values, strict=True)
@@ -99,8 +121,7 @@ class Headers:
     @classmethod
     def of(cls, fields: Iterable[tuple[bytes, bytes]]) -> Headers:
         """The same fields, given as pairs."""
-        received = tuple(fields)
-        return cls(tuple(map(_name_of, received)), tuple(map(_value_of, received)))
+        return cls(*names_and_values(fields))
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._by_name
@@ -125,11 +146,7 @@ class Headers:
     def text(self, name: bytes) -> str | None:
         """`get` as ASCII text. Raises COSError(InvalidRequest) when repeated or not visible ASCII."""
         value = self.get(name)
-        if value is None:
-            return None
-        if value.translate(None, _PRINTABLE):
-            raise COSError("InvalidRequest", f"Expected {name.decode('ascii', 'replace')!r} to be printable ASCII.")
-        return value.decode("ascii")
+        return printable_text(name, value) if value is not None else None
 
     def __repr__(self) -> str:
         # Values may be credentials: only the names are shown.

@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cos.errors import COSError
-from cos.headers import FieldNames, Headers
+from cos.headers import FieldNames, Headers, printable_text
 from cos.target import Parameter, Target, parse_target
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
@@ -27,7 +27,6 @@ MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
 _CONTROLS = bytes(range(0x20)).replace(b"\t", b"") + b"\x7f"
-_PRINTABLE = re.compile(rb"[ -~]+")
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 _SINGLE = frozenset(
     {
@@ -206,9 +205,7 @@ def _read_host(raw: bytes) -> str:
     """The Host field as lower-case text."""
     if not raw:
         raise COSError("InvalidRequest", "Expected a Host header.")
-    if _PRINTABLE.fullmatch(raw) is None:
-        raise COSError("InvalidRequest", "Expected 'host' to be printable ASCII.")
-    return raw.decode("ascii").lower()
+    return printable_text(b"host", raw).lower()
 
 
 def _without_default_port(authority: str) -> str:

@@ -13,7 +13,6 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -24,15 +23,13 @@ from cos.calls import RANGE_FIELDS, SOURCE_FIELDS, Call, ObjectCall, UploadPartC
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
-from cos.headers import FieldNames
+from cos.headers import FieldNames, names_and_values, picker
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
 from cos.target import Parameter, render_path, render_query, render_query_of
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
-
-_name_of, _value_of = itemgetter(0), itemgetter(1)
 
 _Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
@@ -57,7 +54,7 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
         cls, method: str, host: str, path: bytes, query: tuple[Parameter, ...], target: bytes, headers: Fields
     ) -> UpstreamRequest:
         """The same of header fields that are pairs."""
-        return cls(method, host, path, query, target, tuple(map(_name_of, headers)), tuple(map(_value_of, headers)))
+        return cls(method, host, path, query, target, *names_and_values(headers))
 
     @property
     def headers(self) -> Fields:
@@ -65,7 +62,8 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
 
     def with_headers(self, headers: Fields) -> UpstreamRequest:
         """The request with these header fields and no others."""
-        return replace(self, names=tuple(map(_name_of, headers)), values=tuple(map(_value_of, headers)))
+        names, values = names_and_values(headers)
+        return replace(self, names=names, values=values)
 
     def with_header(self, name: bytes, value: bytes) -> UpstreamRequest:
         """The request with one more header field."""
@@ -228,7 +226,7 @@ def _forwarded_headers(request: Request) -> tuple[tuple[bytes, ...], tuple[bytes
         fields = [field for field in fields if field[0] != b"content-encoding"]
         if codings := read_content_codings(received):
             fields.append((b"content-encoding", codings))
-    return tuple(map(_name_of, fields)), tuple(map(_value_of, fields))
+    return names_and_values(fields)
 
 
 @lru_cache(maxsize=256)
@@ -245,7 +243,5 @@ def _find_forwarded(known: FieldNames, chunked: bool) -> tuple[tuple[bytes, ...]
         elif control is not None or name == b"pic-operations" or name.startswith(b"x-ci-"):
             # A control that is not offered; and data processing, which writes objects that no policy has judged.
             raise COSError("NotImplemented", f"Expected no header {name.decode('ascii')[:80]!r}: it is not offered.")
-    names = tuple(known.names[place] for place in places)
-    if len(places) > 1:
-        return names, itemgetter(*places)
-    return names, lambda values: tuple(values[place] for place in places)
+    pick = picker(places)
+    return pick(known.names), pick

@@ -11,14 +11,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import lru_cache
-from operator import itemgetter
 
 import structlog
 from msgspec import Struct
 
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
-from cos.headers import AnswerFields
+from cos.headers import AnswerFields, picker
 from cos.operations import Operation
 from cos.signing import EXPIRED_MESSAGE
 from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
@@ -234,7 +233,7 @@ def _passing(names: tuple[bytes, ...]) -> _Passing:
     lacks_id = b"x-cos-request-id" not in names
     return _Passing(
         names=(*passing, b"x-cos-request-id") if lacks_id else tuple(passing),
-        pick=itemgetter(*places) if len(places) > 1 else lambda values: tuple([values[place] for place in places]),
+        pick=picker(places),
         identified=identified[0] if identified else None,
         lacks_id=lacks_id,
     )

@@ -163,9 +163,9 @@ def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> b
             covered["host"] = (host,)
         parameters = http_parameters(listed, target.query)
         return http_string(request.method, target.path, parameters, http_headers(claim.signed_headers, covered))
-    values: Sequence[bytes] = headers.values
+    values = headers.values
     if host is not None:
-        values = [host if name == b"host" else value for name, value in headers]
+        values = tuple([host if name == b"host" else value for name, value in headers])
     return template.fill(target.path, target.query, values)
 
 

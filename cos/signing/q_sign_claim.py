@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cos.errors import COSError
+from cos.headers import printable_text
 from cos.request import Request
 from cos.signing.claim import Carrier, Claim, QSignTerms, Window
 from cos.signing.encoding import decode_name, encode_name
@@ -59,7 +60,7 @@ def read_header_claim(request: Request, authorization: bytes) -> Claim:
     statement, _, signature = authorization.rpartition(_LAST_FIELD)
     if _RAW_SIGNATURE.fullmatch(signature) is None:
         # Its fields are in another order than the documented one, or it is malformed.
-        return _claim(request, _HEADER, parse_authorization(_printable(authorization)))
+        return _claim(request, _HEADER, parse_authorization(printable_text(b"authorization", authorization)))
     return Claim(_HEADER, *_read_before_signature(statement), signature.decode(), _read_token(request, _HEADER))
 
 
@@ -97,14 +98,7 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
 @lru_cache(maxsize=256)  # of one second, a client's signatures differ in their last field only
 def _read_before_signature(raw: bytes) -> _Statement:
     """The statement in all fields but the last. Signatures are never remembered: one in this text is one too many."""
-    return _read_statement(parse_authorization(_printable(raw + _LAST_FIELD + b"0" * 40)))
-
-
-def _printable(authorization: bytes) -> str:
-    text = authorization.decode("latin-1")
-    if not (text.isascii() and text.isprintable()):
-        raise COSError("InvalidRequest", "Expected 'authorization' to be printable ASCII.")
-    return text
+    return _read_statement(parse_authorization(printable_text(b"authorization", raw + _LAST_FIELD + b"0" * 40)))
 
 
 def _read_statement(fields: Mapping[str, str]) -> _Statement:

@@ -104,7 +104,7 @@ def _authorization(
     """The signature of the request, as seven fields in the documented order."""
     query = request.query
     # The receiver sees a value without surrounding white space.
-    values = [request.host.encode(), *map(bytes.strip, request.values, _BLANKS)]
+    values = (request.host.encode(), *map(bytes.strip, request.values, _BLANKS))
     covered = _cover(request.method, request.names, tuple(map(_name_of, query)))
     template = covered.template
     if template is not None:

@@ -7,10 +7,10 @@ steps in `q_sign`, which also say what a filled template must be equal to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any
 
+from cos.headers import picker
 from cos.signing.encoding import encode_values
 from cos.target import Parameter
 
@@ -30,10 +30,10 @@ class HttpTemplate:
 
     def __init__(self, method: str, parameters: Sequence[Placed], fields: Sequence[Placed]) -> None:
         self._text = b"%b\n%%b\n%b\n%b\n" % (method.lower().encode(), _pairs(parameters), _pairs(fields))
-        self._parameters_of = _picker(parameters)
-        self._fields_of = _picker(fields)
+        self._parameters_of = picker([place for _, place in parameters])
+        self._fields_of = picker([place for _, place in fields])
 
-    def fill(self, path: bytes, query: Sequence[Parameter], field_values: Sequence[bytes]) -> bytes:
+    def fill(self, path: bytes, query: tuple[Parameter, ...], field_values: tuple[bytes, ...]) -> bytes:
         """The HTTP string of a request; `field_values` are those of all its fields, raw and in order."""
         values = [*map(str.encode, map(_value_of, self._parameters_of(query))), *self._fields_of(field_values)]
         return self._text % (path, *encode_values(values))
@@ -41,13 +41,3 @@ class HttpTemplate:
 
 def _pairs(placed: Sequence[Placed]) -> bytes:
     return b"&".join([b"%b=%%b" % name.encode().replace(b"%", b"%%") for name, _ in placed])
-
-
-def _picker(placed: Sequence[Placed]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes the items at these places out of a sequence, in their order."""
-    places = [place for _, place in placed]
-    if len(places) > 1:
-        return itemgetter(*places)
-    # Of one place `itemgetter` gives the item itself; of a slice it gives a sequence.
-    first = places[0] if places else 0
-    return itemgetter(slice(first, first + len(places)))

@@ -6,10 +6,11 @@ Source: RFC 9112 §6, §9.6; RFC 9110 §5.6.2; threat model C9, C11.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
+
+from cos.headers import picker
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 """A field name, as a pattern that gives nothing back."""
@@ -36,13 +37,8 @@ class Names:
         places = tuple(place for place, name in enumerate(self.lower) if name in _FRAMING)
         self.framing = tuple(self.lower[place] for place in places)
         """Names of the fields that decide the framing, repeats included."""
-        self.pick_framing: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
-        """Their values, out of the values of all fields."""
-        if len(places) > 1:
-            self.pick_framing = itemgetter(*places)
-        else:
-            first = places[0] if places else 0
-            self.pick_framing = itemgetter(slice(first, first + len(places)))
+        self.pick_framing = picker(places)
+        """Takes their values out of the values of all fields."""
 
 
 class Framing(NamedTuple):

@@ -108,7 +108,7 @@ def mapping(line: str, anonymous_kib: int) -> str:
         pytest.param("1000-3000 r--p 00001000 fe:00 26723   /usr/lib/libc.so.6", 4, [], id="changed by the linker"),
         pytest.param("1000-3000 r-xp 00001000 fe:00 26723   /usr/lib/libc.so.6", 4, [], id="changed code"),
         pytest.param("1000-3000 rw-p 00001000 fe:00 26723   /usr/lib/libc.so.6", 0, [], id="can be written"),
-        pytest.param("1000-3000 r--s 00001000 fe:00 26723   /tmp/shared", 0, [], id="shared"),
+        pytest.param("1000-3000 r--s 00001000 fe:00 26723   /srv/shared", 0, [], id="shared"),
         pytest.param("1000-3000 r-xp 00000000 00:00 0       [vdso]", 0, [], id="the kernel's"),
         pytest.param("1000-3000 r--p 00000000 00:00 0", 0, [], id="no file"),
     ],
