@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -15,15 +16,31 @@ from gateway.server.connections import Connections
 from gateway.server.data_protocol import data_protocol
 from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import PortTaken, Server, bind
+from tests.support.stepped_loop import SteppedLoop, stepped_loop
+from tests.support.waiting import PATIENCE_SECONDS, turns, until
 
-QUICK = Deadlines(head_seconds=0.3, body_idle_seconds=0.3, keepalive_seconds=0.5)
+LONG_SECONDS = 2 * PATIENCE_SECONDS
+PATIENT = Deadlines(LONG_SECONDS, LONG_SECONDS, LONG_SECONDS)
+"""Beyond what a test waits: whatever ends in time ended for another reason."""
+RESTLESS = replace(PATIENT, keepalive_seconds=0.1)
+"""Ends a connection after its answer, so that `ask` returns."""
+SHORT_SECONDS = 0.3
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": SteppedLoop}
 
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, deadlines: Deadlines = QUICK, connections: Connections | None = None
+    handler: Handler,
+    deadlines: Deadlines = RESTLESS,
+    connections: Connections | None = None,
+    *,
+    grace_seconds: int = 1,
 ) -> AsyncIterator[int]:
-    """A server with one handler on a free port."""
+    """A server with one handler on a free port, whose requests are given `grace_seconds` to end when it ends."""
 
     listener = bind("127.0.0.1", 0)
     server = Server(
@@ -38,7 +55,7 @@ async def serving(
             server_header=False,
             date_header=False,
             timeout_keep_alive=1,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=grace_seconds,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -67,7 +84,7 @@ async def ask(port: int, raw: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     try:
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
     finally:
         writer.close()
 
@@ -132,23 +149,24 @@ async def test_what_is_not_http_to_us_is_a_cos_error_and_the_connection_closes(r
 
 
 async def test_a_head_that_drips_is_answered_and_closed() -> None:
-    async with serving(ok) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        started = asyncio.get_running_loop().time()
-        writer.write(b"GET / HTTP/1.1\r\nHo")
-        answer = await asyncio.wait_for(reader.read(), 5)
+    async with serving(ok, replace(PATIENT, head_seconds=SHORT_SECONDS)) as port:
+        # The head's time begins with the connection: it stands still until a part of the head is there.
+        with stepped_loop().stopped():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHo")
+            await turns()
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         assert b"not received in time" in answer
-        assert asyncio.get_running_loop().time() - started < 3
         writer.close()
 
 
 async def test_a_connection_that_never_speaks_is_closed() -> None:
-    async with serving(ok) as port:
+    async with serving(ok, replace(PATIENT, head_seconds=SHORT_SECONDS)) as port:
         assert await ask(port, b"") == b""
 
 
 async def test_a_head_without_end_is_refused() -> None:
-    async with serving(ok, Deadlines(5, 5, 5)) as port:
+    async with serving(ok, PATIENT) as port:
         answer = await ask(port, b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X-Filler: " + b"a" * 100_000)
     assert b"head is too large" in answer
 
@@ -162,10 +180,10 @@ async def test_a_body_that_stalls_is_cut_and_its_request_cancelled() -> None:
         finally:
             ended.set()
 
-    async with serving(handler) as port:
+    async with serving(handler, replace(PATIENT, body_idle_seconds=SHORT_SECONDS)) as port:
         answer = await _reset_or_bytes(ask(port, b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345"))
         assert answer == b""
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection() -> None:
@@ -175,14 +193,14 @@ async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection() ->
         await exchange.start(200, [(b"content-length", b"%d" % len(body)), (b"connection", b"close")])
         await exchange.finish(body)
 
-    async with serving(large, Deadlines(10, 10, 10, linger_seconds=0.1)) as port:
+    async with serving(large, replace(PATIENT, linger_seconds=0.1)) as port:
         peer = socket.socket()
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         peer.connect(("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=peer, limit=65_536)
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         received = b""
-        while piece := await asyncio.wait_for(reader.read(65_536), 5):
+        while piece := await asyncio.wait_for(reader.read(65_536), PATIENCE_SECONDS):
             received += piece
             await asyncio.sleep(0.005)
         assert received.partition(b"\r\n\r\n")[2] == body
@@ -190,13 +208,26 @@ async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection() ->
 
 
 async def test_a_slow_body_that_moves_is_not_cut() -> None:
-    async with serving(read_body_then_ok) as port:
+    received = 0
+
+    async def handler(exchange: Exchange) -> None:
+        nonlocal received
+        async for piece in exchange.body():
+            received += len(piece)
+        await ok(exchange)
+
+    loop = stepped_loop()
+    async with serving(handler, replace(PATIENT, body_idle_seconds=SHORT_SECONDS)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 6\r\n\r\n")
-        for _ in range(6):
-            await asyncio.sleep(0.15)
-            writer.write(b"x")
-        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200")
+        with loop.stopped():
+            writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 6\r\n\r\n")
+            await turns()
+            for count in range(1, 7):
+                loop.pass_time(0.9 * SHORT_SECONDS)
+                await turns()
+                writer.write(b"x")
+                await until(lambda: received == count)  # noqa: B023  # called in this round only
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.close()
 
 
@@ -211,30 +242,31 @@ async def test_a_client_that_does_not_read_is_cut() -> None:
         finally:
             ended.set()
 
-    async with serving(handler) as port:
+    async with serving(handler, replace(PATIENT, body_idle_seconds=SHORT_SECONDS)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         writer.close()
         del reader
 
 
 async def test_a_client_that_leaves_cancels_its_request() -> None:
-    cancelled = asyncio.Event()
+    started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def handler(exchange: Exchange) -> None:
         try:
-            await asyncio.sleep(30)
+            started.set()
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.set()
             raise
 
-    async with serving(handler, Deadlines(5, 5, 5)) as port:
+    async with serving(handler, PATIENT) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        await asyncio.sleep(0.1)
+        await started.wait()
         writer.close()
-        await asyncio.wait_for(cancelled.wait(), 5)
+        await asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def test_an_aborted_response_does_not_look_complete() -> None:
@@ -256,7 +288,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         order.append(exchange.raw_target)
         await ok(exchange)
 
-    async with serving(handler, Deadlines(5, 5, 5)) as port:
+    async with serving(handler, PATIENT) as port:
         answer = await ask(
             port,
             b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
@@ -266,11 +298,11 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 async def test_keep_alive_serves_several_requests_on_one_connection() -> None:
-    async with serving(ok) as port:
+    async with serving(ok, PATIENT) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(3):
             writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert (await asyncio.wait_for(reader.readuntil(b"ok"), 5)).startswith(b"HTTP/1.1 200")
+            assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.close()
 
 
