@@ -16,6 +16,7 @@ import pytest
 
 from gateway.audit import SLOW_AGAIN_SECONDS, JsonLinesAuditLog
 from gateway.ports import AuditUnavailable, Outcome
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -125,7 +126,7 @@ async def test_an_intent_whose_request_has_gone_disturbs_no_other(tmp_path: Path
     gone, stays = (asyncio.ensure_future(log.record({"n": n})) for n in range(2))
     await asyncio.sleep(0)
     gone.cancel()
-    await asyncio.wait_for(stays, 10)
+    await asyncio.wait_for(stays, PATIENCE_SECONDS)
     assert gone.cancelled()
     assert [event["n"] for event in lines(log.path)] == [0, 1]
     await log.aclose()
@@ -215,7 +216,7 @@ async def test_an_intent_that_comes_while_a_write_fails_is_refused_as_well(tmp_p
     os.close(reader)
     for waiting in (first, second):
         with pytest.raises(AuditUnavailable, match="Broken pipe"):
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, PATIENCE_SECONDS)
     log._file = descriptor
     os.close(writer)
     await log.record({"n": 3})

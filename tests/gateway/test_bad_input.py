@@ -19,6 +19,7 @@ from tests.support.expect import assert_error, assert_success
 from tests.support.http1 import Response, exchange
 from tests.support.names import EXAMPLE, SERVER_KEY, SOURCE
 from tests.support.site import Site, fresh_key
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.watch import Watch
 
 SCHEMES = {Scheme.SIGV4: "x-amz-", Scheme.Q_SIGN: "x-cos-"}
@@ -130,7 +131,7 @@ async def test_an_answer_to_head_has_no_body(
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     try:
         writer.write(raw)
-        head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+        head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).partition(b"\r\n\r\n")
     finally:
         writer.close()
     assert head.startswith(b"HTTP/1.1 %d " % status)
@@ -155,7 +156,7 @@ async def test_a_body_shorter_than_declared_stores_nothing(site: Site) -> None:
     writer.write(raw + b"only this")
     await writer.drain()
     writer.write_eof()
-    await asyncio.wait_for(reader.read(), 10)
+    await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
     writer.close()
     assert (await site.head(EXAMPLE, key)).status == 404
 

@@ -22,6 +22,7 @@ from tests.support.expect import assert_error, assert_success
 from tests.support.http1 import Response, exchange
 from tests.support.names import CALLER_KEY, EXAMPLE, SERVER_KEY
 from tests.support.site import MIB, Site, fresh_key, pattern
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.watch import Watch
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -278,7 +279,7 @@ async def test_a_client_that_leaves_in_the_middle_stores_nothing_and_frees_the_u
     await writer.drain()
     await asyncio.sleep(0.2)
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not [entry for entry in upstream.new() if entry.operation == "PutObject"]:
             await asyncio.sleep(0.02)
     assert [entry.error_code for entry in upstream.new()] == ["IncompleteBody"]

@@ -18,6 +18,7 @@ from gateway.server.deadlines import Deadlines
 from gateway.server.listeners import bind
 from gateway.server.secure_protocol import secure_protocol
 from gateway.tls.active import Greeting, ServerCertificate
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,28 @@ class Secured:
 
     async def settled(self, count: int = 0) -> None:
         """Wait until that many connections are counted."""
-        async with asyncio.timeout(10):
-            while self.connections.count != count:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.connections.count == count)
 
     async def ask(self, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
         """Send bytes, then read until the server closes."""
         reader, writer = await self.connect(context)
         writer.write(raw)
         try:
-            return await asyncio.wait_for(reader.read(), 10)
+            return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         finally:
             writer.close()
 
 
 @asynccontextmanager
 async def securely_serving(
-    handler: Handler, settings: TlsSettings, deadlines: Deadlines, connections: Connections | None = None
+    handler: Handler,
+    settings: TlsSettings,
+    deadlines: Deadlines,
+    connections: Connections | None = None,
+    *,
+    grace_seconds: int = 20,
 ) -> AsyncIterator[Secured]:
-    """A server on a free port; its certificate is not watched."""
+    """A server on a free port; its certificate is not watched; its requests have `grace_seconds` to end."""
 
     certificate = ServerCertificate(settings)
     certificate.load()
@@ -74,7 +78,7 @@ async def securely_serving(
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=grace_seconds,
     )
     server = SecureServer(config, certificate, connections=counted, deadlines=deadlines)
     task = asyncio.create_task(server.serve(sockets=[listener]))

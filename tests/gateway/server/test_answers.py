@@ -9,8 +9,9 @@ import pytest
 from gateway.exchange import Exchange
 from gateway.server.deadlines import Deadlines
 from tests.gateway.server.test_server import Handler, ask, ok, serving
+from tests.support.waiting import PATIENCE_SECONDS
 
-PATIENT = Deadlines(5, 5, 5)
+PATIENT = Deadlines(60, 60, 60)
 GET = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")
 
@@ -111,9 +112,9 @@ async def test_a_head_leaves_though_its_body_is_not_there_yet() -> None:
     async with serving(handler, PATIENT) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
-        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         may_go_on.set()
-        assert await asyncio.wait_for(reader.read(), 5) == b"ok"
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b"ok"
         writer.close()
 
 

@@ -11,8 +11,9 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.server.asgi import handler_for
 from gateway.server.deadlines import Deadlines
 from tests.gateway.server.test_server import ask, serving
+from tests.support.waiting import PATIENCE_SECONDS
 
-PATIENT = Deadlines(5, 5, 5)
+PATIENT = Deadlines(60, 60, 60)
 
 
 class Recorder:
@@ -111,4 +112,4 @@ async def test_a_client_that_leaves_in_its_body_is_a_disconnect_or_a_cancellatio
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx")
         await asyncio.sleep(0.05)
         writer.close()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)

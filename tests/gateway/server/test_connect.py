@@ -8,7 +8,7 @@ from gateway.exchange import Exchange
 from gateway.server.deadlines import Deadlines
 from tests.gateway.server.test_server import ask, ok, serving
 
-PATIENT = Deadlines(5, 5, 5)
+PATIENT = Deadlines(60, 60, 60)
 HOST = b"media-1250000000.cos.ap-guangzhou.myqcloud.com:443"
 INNER = b"GET /inner HTTP/1.1\r\nHost: h\r\n\r\n"
 

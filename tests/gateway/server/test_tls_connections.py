@@ -21,8 +21,9 @@ from gateway.server.deadlines import Deadlines
 from gateway.tls.active import Greeting
 from tests.gateway.server.secure_server import rest_of, securely_serving
 from tests.gateway.server.test_server import ok, read_body_then_ok
+from tests.support.waiting import PATIENCE_SECONDS, until
 
-PATIENT = Deadlines(10, 10, 10)
+PATIENT = Deadlines(60, 60, 60)
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
@@ -85,20 +86,20 @@ HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
 
 @pytest.mark.parametrize("said", [b"", b"\x16", HELLO], ids=["nothing", "a byte", "half a hello"])
 async def test_a_handshake_that_is_not_finished_is_counted_and_ends(tls: TlsSettings, said: bytes) -> None:
-    async with securely_serving(ok, tls, Deadlines(0.6, 10, 10)) as secured:
+    async with securely_serving(ok, tls, Deadlines(2, 60, 60)) as secured:
         peers = [await secured.connect() for _ in range(5)]
         for _, writer in peers:
             writer.write(said)
         await secured.settled(5)
         for reader, writer in peers:
-            assert await asyncio.wait_for(rest_of(reader), 10) == b""
+            assert await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS) == b""
             writer.close()
         await secured.settled()
     assert secured.greetings == {Greeting.TIMEOUT: 5}
 
 
 async def test_a_handshake_that_drips_has_one_deadline(tls: TlsSettings) -> None:
-    async with securely_serving(ok, tls, Deadlines(0.5, 10, 10)) as secured:
+    async with securely_serving(ok, tls, Deadlines(0.5, 60, 60)) as secured:
         reader, writer = await secured.connect()
         ended = asyncio.create_task(rest_of(reader))
         for byte in HELLO:
@@ -139,11 +140,9 @@ async def test_a_connection_turned_away_that_says_nothing_is_closed_soon(
         _, first = await secured.connect()
         await secured.settled(1)
         reader, writer = await secured.connect(context if speaks_tls else None)
-        assert await asyncio.wait_for(rest_of(reader), 10) == b""
+        assert await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS) == b""
         writer.close()
-        async with asyncio.timeout(10):
-            while connections.turned_away:
-                await asyncio.sleep(0.01)
+        await until(lambda: not connections.turned_away)
         first.close()
 
 
@@ -152,7 +151,7 @@ async def test_beyond_those_turned_away_connections_are_dropped(tls: TlsSettings
     async with securely_serving(ok, tls, Deadlines(60, 60, 60), connections) as secured:
         peers = [await secured.connect() for _ in range(17)]
         reader, last = await secured.connect()
-        assert await asyncio.wait_for(rest_of(reader), 10) == b""
+        assert await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS) == b""
         assert connections.turned_away <= 16
         for _, writer in (*peers, (reader, last)):
             writer.close()
@@ -191,10 +190,10 @@ async def test_a_handshake_that_is_none_ends_without_a_word_in_the_log(
     tls: TlsSettings, context: ssl.SSLContext, caplog: pytest.LogCaptureFixture, said: bytes
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with securely_serving(ok, tls, Deadlines(1, 10, 10)) as secured:
+    async with securely_serving(ok, tls, Deadlines(3, 60, 60)) as secured:
         reader, writer = await secured.connect()
         writer.write(said)
-        await asyncio.wait_for(rest_of(reader), 10)
+        await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS)
         writer.close()
         assert (await secured.ask(CLOSE, context)).endswith(b"ok")
         await secured.settled()
@@ -223,7 +222,7 @@ async def test_bent_handshakes_end_and_give_their_places_back(tls: TlsSettings, 
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
     hello, draw = outgoing.read(), random.Random(7)
-    async with securely_serving(ok, tls, Deadlines(2, 10, 10)) as secured:
+    async with securely_serving(ok, tls, Deadlines(2, 60, 60)) as secured:
 
         async def bent() -> None:
             raw = bytearray(hello)
@@ -237,7 +236,7 @@ async def test_bent_handshakes_end_and_give_their_places_back(tls: TlsSettings, 
             writer.write(draw.randbytes(draw.choice([0, 0, 2000])))
             if draw.random() < 0.3:
                 writer.write_eof()
-            await asyncio.wait_for(rest_of(reader), 10)
+            await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS)
             writer.close()
 
         for _ in range(10):

@@ -14,8 +14,9 @@ from gateway.exchange import Exchange
 from gateway.server.deadlines import Deadlines
 from tests.gateway.server.secure_server import rest_of, securely_serving
 from tests.gateway.server.test_server import ok, read_body_then_ok
+from tests.support.waiting import PATIENCE_SECONDS, until
 
-PATIENT = Deadlines(10, 10, 10)
+PATIENT = Deadlines(60, 60, 60)
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -44,7 +45,7 @@ async def test_a_large_upload_that_is_refused_early_learns_why(tls: TlsSettings,
 def _uploaded(context: ssl.SSLContext, port: int, size: int) -> bytes:
     """The answer to an upload, read as most clients do: after all of it was sent."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as peer,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as peer,
         context.wrap_socket(peer, server_hostname="localhost") as secured,
     ):
         secured.sendall(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
@@ -58,10 +59,10 @@ def _uploaded(context: ssl.SSLContext, port: int, size: int) -> bytes:
 
 
 async def test_an_upload_that_goes_on_after_its_refusal_is_cut(tls: TlsSettings, context: ssl.SSLContext) -> None:
-    async with securely_serving(refuse, tls, Deadlines(10, 10, 10, linger_seconds=0.5)) as secured:
+    async with securely_serving(refuse, tls, Deadlines(60, 60, 60, linger_seconds=0.5)) as secured:
         _, writer = await secured.connect(context)
         writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while secured.connections.count:
                 writer.write(b"x" * 100)
                 await asyncio.sleep(0.02)
@@ -77,7 +78,7 @@ async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection(
         await exchange.start(200, [(b"content-length", b"%d" % len(body)), (b"connection", b"close")])
         await exchange.finish(body)
 
-    async with securely_serving(large, tls, Deadlines(10, 10, 10, linger_seconds=0.2)) as secured:
+    async with securely_serving(large, tls, Deadlines(60, 60, 60, linger_seconds=0.2)) as secured:
         answer = await asyncio.to_thread(_read_slowly, context, secured.port)
         assert answer.partition(b"\r\n\r\n")[2] == body
         await secured.settled()
@@ -108,7 +109,7 @@ async def test_an_answer_that_is_broken_off_does_not_look_whole(tls: TlsSettings
     async with securely_serving(broken, tls, PATIENT) as secured:
         reader, writer = await secured.connect(context)
         writer.write(GET)
-        answer = await asyncio.wait_for(rest_of(reader), 10)
+        answer = await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS)
         assert not answer or answer.endswith(b"\r\n\r\nhalf")
         writer.close()
         await secured.settled()
@@ -125,11 +126,14 @@ async def test_what_follows_a_bad_request_is_not_read_and_the_client_sees_the_en
 
 
 async def test_idle_connections_do_not_hold_up_the_end_of_the_server(tls: TlsSettings, context: ssl.SSLContext) -> None:
-    async with securely_serving(ok, tls, Deadlines(60, 60, 60, linger_seconds=60)) as secured:
+    # A connection would rest, and linger, for longer than the test waits.
+    never = 10 * PATIENCE_SECONDS
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        securely_serving(ok, tls, Deadlines(never, never, never, linger_seconds=never), grace_seconds=60) as secured,
+    ):
         peers = [socket.create_connection(("127.0.0.1", secured.port)) for _ in range(3)]
         idle = [await asyncio.to_thread(_asked_once, context, peer) for peer in peers]
-        ending = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - ending < 10
     for peer in idle:
         peer.close()
     assert secured.connections.count == 0
@@ -153,7 +157,7 @@ async def test_heads_bodies_and_rests_have_their_deadlines(tls: TlsSettings, con
         assert (await secured.ask(GET, context)).endswith(b"ok")
         reader, writer = await secured.connect(context)
         writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
-        assert await asyncio.wait_for(rest_of(reader), 10) == b""
+        assert await asyncio.wait_for(rest_of(reader), PATIENCE_SECONDS) == b""
         writer.close()
         await secured.settled()
 
@@ -169,11 +173,11 @@ async def test_a_client_that_does_not_read_is_cut(tls: TlsSettings, context: ssl
         finally:
             ended.set()
 
-    async with securely_serving(endless, tls, Deadlines(10, 0.5, 10)) as secured:
+    async with securely_serving(endless, tls, Deadlines(60, 0.5, 60)) as secured:
         peer = await asyncio.to_thread(socket.create_connection, ("127.0.0.1", secured.port))
         unread = await asyncio.to_thread(context.wrap_socket, peer, server_hostname="localhost")
         await asyncio.to_thread(unread.sendall, GET)
-        await asyncio.wait_for(ended.wait(), 15)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         await secured.settled()
         unread.close()
 
@@ -185,7 +189,7 @@ async def test_a_client_that_leaves_while_it_is_not_read_from_is_noticed(
 
     async def never(exchange: Exchange) -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ended.set()
 
@@ -194,7 +198,7 @@ async def test_a_client_that_leaves_while_it_is_not_read_from_is_noticed(
         writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n" + bytes(400_000))
         await asyncio.sleep(0.2)
         writer.transport.abort()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         await secured.settled()
 
 
@@ -222,7 +226,5 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_noticed(
         else:
             writer.transport.abort()
         await secured.settled()
-        async with asyncio.timeout(5):
-            while not ended:
-                await asyncio.sleep(0.01)
+        await until(lambda: ended)
     assert ended[0] in ("ClientGone", "CancelledError")

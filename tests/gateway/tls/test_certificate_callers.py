@@ -25,6 +25,7 @@ from tests.support.gateway_server import PRINCIPAL, gateway_settings
 from tests.support.http1 import MalformedAnswer, Response
 from tests.support.names import CALLER_KEY, EXAMPLE, OTHER_CALLER_KEY, Key
 from tests.support.site import Site, fresh_key
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.watch import Watch
 
 OTHER = "team:other"
@@ -53,7 +54,7 @@ class Certified:
 
     async def audited(self, mark: int) -> list[dict[str, Any]]:
         """The audit lines of the one request since the mark."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 written = (self.folder / "audit.jsonl").read_bytes()[mark:]
                 events = [json.loads(line) for line in written.splitlines()] if written.endswith(b"\n") else []
@@ -328,7 +329,7 @@ async def test_metrics_and_readiness_tell_of_the_certificate(optional: Certified
         reader, writer = await asyncio.open_connection("127.0.0.1", optional.gateway.admin_port)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         try:
-            return await asyncio.wait_for(reader.read(), 10)
+            return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         finally:
             writer.close()
 

@@ -21,8 +21,9 @@ from gateway.tls.active import ServerCertificate
 from tests.gateway.server.secure_server import Secured, securely_serving
 from tests.gateway.server.test_server import ok
 from tests.support.certificates import DAY, Authority, Issued, client_context
+from tests.support.waiting import PATIENCE_SECONDS, until
 
-PATIENT = Deadlines(10, 10, 10)
+PATIENT = Deadlines(60, 60, 60)
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -80,12 +81,12 @@ class Client:
 
     async def ask(self) -> None:
         self._writer.write(GET)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await self._reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
 
     async def ended(self) -> None:
         """Wait until the server closed it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await self._reader.read() == b""
 
     def close(self) -> None:
@@ -200,12 +201,6 @@ async def watched(site: Site) -> AsyncIterator[ServerCertificate]:
             await watching
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 async def test_a_change_is_seen_without_a_signal(site: Site) -> None:
     async with watched(site) as certificate:
         for _ in range(2):
@@ -271,13 +266,13 @@ async def test_a_handshake_that_began_before_the_change_does_not_outlive_it(site
         with pytest.raises(ssl.SSLWantReadError):
             secure.do_handshake()
         writer.write(outgoing.read())
-        incoming.write(await asyncio.wait_for(reader.read(65_536), 10))
+        incoming.write(await asyncio.wait_for(reader.read(65_536), PATIENCE_SECONDS))
         site.crl.write_bytes(site.authority.revocations(site.client))
         await secured.certificate.try_reload("file")
         secure.do_handshake()
         secure.write(GET)
         writer.write(outgoing.read())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while piece := await reader.read(65_536):
                 incoming.write(piece)
         received = b""
@@ -300,7 +295,7 @@ async def test_a_resumed_session_has_its_certificate_and_ends_with_the_trust(
         await ok(exchange)
 
     def connect(port: int, session: ssl.SSLSession | None) -> tuple[bool | None, ssl.SSLSession | None]:
-        peer = socket.create_connection(("127.0.0.1", port), timeout=10)
+        peer = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         with context.wrap_socket(peer, server_hostname="localhost", session=session) as secured:
             secured.sendall(GET)
             received = b""
