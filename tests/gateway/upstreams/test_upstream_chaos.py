@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
 from gateway.ports import UpstreamError
-from gateway.upstreams import PoolLimits, Timeouts, UpstreamSettings
+from gateway.upstreams import PoolLimits, UpstreamSettings
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.transport import NativeTransport
-from tests.gateway.upstreams.scripted_server import Peer, build_answer, build_request, fetch, pieces, serve
+from tests.gateway.upstreams.scripted_server import PATIENT, Peer, build_answer, build_request, fetch, pieces, serve
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 REQUESTS = 400
 PLACES = 5
-TIMEOUTS = Timeouts(pool_seconds=0.3, connect_seconds=1.0, write_seconds=0.1, response_seconds=0.05, read_seconds=0.05)
-
+SILENCE_SECONDS = 0.25
+TIMEOUTS = replace(PATIENT, response_seconds=SILENCE_SECONDS, read_seconds=SILENCE_SECONDS)
 LIMITS = PoolLimits(max_connections_per_origin=PLACES, max_waiters_per_origin=20)
 
 
@@ -43,7 +45,7 @@ async def misbehave(peer: Peer, chance: random.Random) -> None:
                 await peer.send(answer[:-3])
                 return
             case 5:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(4 * SILENCE_SECONDS)
             case 6:
                 await peer.send(answer[:30])
                 await asyncio.sleep(0.002)
@@ -66,7 +68,7 @@ async def test_every_answer_reaches_its_own_request_and_no_place_is_lost(seed: i
         target = b"/%d" % index
         method, body = chance.choice([("GET", b""), ("PUT", b"x" * 8), ("PUT", None), ("POST", b"")])
         headers = () if body == b"" else ((b"content-length", b"8"),)
-        patience = chance.choice([10.0, 10.0, 10.0, 0.01])
+        patience = chance.choice([PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, 0.01])
         try:
             async with asyncio.timeout(patience):
                 sent = pieces(b"x" * 3, b"x" * 5) if body is None else body
@@ -92,9 +94,8 @@ async def test_every_answer_reaches_its_own_request_and_no_place_is_lost(seed: i
         async with asyncio.TaskGroup() as group:
             for index in range(REQUESTS):
                 group.create_task(ask_in_turn(index))
-        await asyncio.sleep(0.05)
         for places in transport._pool._origins.values():
-            assert places.taken == len(places.idle) <= PLACES
+            await until(lambda: places.taken == len(places.idle) <= PLACES)  # noqa: B023  # called in this round only
             assert not places.waiters
         await upstream.aclose()
         assert transport._pool._origins == {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamUnreachable
-from gateway.upstreams import Timeouts, TransportKind
+from gateway.upstreams import TransportKind
 from tests.gateway.upstreams.scripted_server import (
+    PATIENT,
     Peer,
     Script,
     answering,
@@ -20,15 +22,8 @@ from tests.gateway.upstreams.scripted_server import (
     open_upstream,
     serve,
 )
+from tests.support.waiting import until
 
-SHORT_SECONDS = 0.1
-SHORT = Timeouts(
-    pool_seconds=SHORT_SECONDS,
-    connect_seconds=2.0,
-    write_seconds=SHORT_SECONDS,
-    response_seconds=SHORT_SECONDS,
-    read_seconds=SHORT_SECONDS,
-)
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -216,7 +211,7 @@ async def test_connection_that_does_not_open_in_time_is_unreachable(kind: Transp
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_upstream(kind, url, timeouts=SHORT) as upstream:
+        async with open_upstream(kind, url, timeouts=replace(PATIENT, connect_seconds=0.5)) as upstream:
             with pytest.raises(UpstreamUnreachable) as caught:
                 await fetch(upstream)
     assert not caught.value.sent
@@ -242,8 +237,7 @@ async def test_error_of_the_request_body_comes_out_unchanged(kind: TransportKind
     async with serve(script) as server, open_upstream(kind, server.url) as upstream:
         with pytest.raises(ClientLeftError):
             await fetch(upstream, request, body())
-        await asyncio.sleep(0.02)
-        assert server.open_connections == 0
+        await until(lambda: server.open_connections == 0)
     assert received == b"part"
 
 
@@ -263,5 +257,5 @@ async def test_chunked_body_that_fails_is_not_ended_properly(kind: TransportKind
     async with serve(script) as server, open_upstream(kind, server.url) as upstream:
         with pytest.raises(UpstreamError, match="stop"):
             await fetch(upstream, request, body())
-        await asyncio.sleep(0.02)
+        await until(lambda: server.open_connections == 0)
     assert b"0\r\n\r\n" not in received

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.ports import UpstreamBroken, UpstreamUnreachable
-from gateway.upstreams import PoolLimits, Timeouts, TransportKind, UpstreamSettings
+from gateway.upstreams import PoolLimits, TransportKind, UpstreamSettings
 from gateway.upstreams.pool import NoFreeConnection, Origin
 from gateway.upstreams.transport import NativeTransport
 from tests.gateway.upstreams.scripted_server import (
+    PATIENT,
     Peer,
     build_answer,
     build_request,
@@ -18,6 +20,7 @@ from tests.gateway.upstreams.scripted_server import (
     open_upstream,
     serve,
 )
+from tests.support.waiting import PATIENCE_SECONDS, turns, until
 
 NATIVE = TransportKind.NATIVE
 
@@ -48,10 +51,10 @@ async def never(peer: Peer) -> None:
 
 
 async def test_wait_for_a_free_connection_ends_at_its_deadline(kind: TransportKind) -> None:
-    limits, timeouts = PoolLimits(max_connections_per_origin=1), Timeouts(pool_seconds=0.05)
+    limits, timeouts = PoolLimits(max_connections_per_origin=1), replace(PATIENT, pool_seconds=0.05)
     async with serve(never) as server, open_upstream(kind, server.url, limits=limits, timeouts=timeouts) as upstream:
         holding = asyncio.create_task(fetch(upstream))
-        await asyncio.sleep(0.05)
+        await until(lambda: server.heads)
         with pytest.raises(UpstreamUnreachable) as caught:
             await fetch(upstream)
         assert not caught.value.sent
@@ -74,10 +77,10 @@ async def test_an_origin_that_says_nothing_takes_no_place_of_another() -> None:
         async def ask(port: int) -> int:
             origin = Origin("127.0.0.1", port, None)
             names, values = (b"host", b"content-length"), (b"bucket", b"0")
-            return (await transport.send(origin, b"GET", b"/key", names, values, b"", Timeouts())).status
+            return (await transport.send(origin, b"GET", b"/key", names, values, b"", PATIENT)).status
 
         stuck = [asyncio.create_task(ask(silent.port)) for _ in range(6)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(silent.heads) == 2)
         assert [await ask(other.port) for _ in range(20)] == [200] * 20
         assert not any(task.done() for task in stuck), "two in exchanges, four waiting for a place"
         assert (silent.connections, other.connections) == (2, 1)
@@ -91,11 +94,11 @@ async def test_request_beyond_the_waiting_room_is_refused_at_once() -> None:
     limits = PoolLimits(max_connections_per_origin=1, max_waiters_per_origin=2)
     async with serve(never) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
         waiting = [asyncio.create_task(fetch(upstream)) for _ in range(3)]
-        await asyncio.sleep(0.05)
-        started = asyncio.get_running_loop().time()
-        with pytest.raises(NoFreeConnection):
-            await fetch(upstream)
-        assert asyncio.get_running_loop().time() - started < 0.5
+        await until(lambda: server.heads)
+        # The others may wait for a place longer than this does.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(NoFreeConnection):
+                await fetch(upstream)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -113,10 +116,10 @@ async def test_waiter_that_gave_up_does_not_keep_its_place() -> None:
     limits = PoolLimits(max_connections_per_origin=1)
     async with serve(script) as server, open_upstream(NATIVE, server.url, limits=limits) as upstream:
         first = asyncio.create_task(fetch(upstream))
-        await asyncio.sleep(0.02)
+        await until(lambda: server.heads)
         quitter = asyncio.create_task(fetch(upstream))
         patient = asyncio.create_task(fetch(upstream))
-        await asyncio.sleep(0.02)
+        await turns()
         quitter.cancel()
         gate.set()
         assert await first == await patient == (200, b"fine")
@@ -143,9 +146,9 @@ async def test_waiter_that_gives_up_as_its_turn_comes_passes_it_on() -> None:
             await response.aclose()
 
         asking = asyncio.create_task(ask_and_cancel())
-        await asyncio.sleep(0.02)
+        await until(lambda: server.heads)
         quitter = asyncio.create_task(fetch(upstream))
-        await asyncio.sleep(0.02)
+        await turns()
         gate.set()
         await asking
         with pytest.raises(asyncio.CancelledError):
@@ -192,12 +195,11 @@ async def test_close_drops_resting_and_busy_connections_and_refuses_new_requests
         async with open_upstream(NATIVE, server.url) as upstream:
             busy = asyncio.create_task(fetch(upstream, build_request(target=b"/busy")))
             await fetch(upstream)
-            await asyncio.sleep(0.02)
+            await until(lambda: len(server.heads) == 2)
             assert server.open_connections == 2
             await upstream.aclose()
             with pytest.raises(UpstreamBroken):
                 await busy
             with pytest.raises(UpstreamUnreachable):
                 await fetch(upstream)
-        await asyncio.sleep(0.05)
-        assert server.open_connections == 0
+        await until(lambda: server.open_connections == 0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 
 import pytest
 
 from gateway.ports import UpstreamBroken
 from gateway.upstreams import PoolLimits, TransportKind
 from tests.gateway.upstreams.scripted_server import (
-    PATIENCE_SECONDS,
     Peer,
     Script,
     answering,
@@ -24,6 +22,7 @@ from tests.gateway.upstreams.scripted_server import (
     pieces,
     serve,
 )
+from tests.support.waiting import PATIENCE_SECONDS, turns, until
 
 NATIVE = TransportKind.NATIVE
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n"
@@ -80,7 +79,7 @@ async def test_connection_the_peer_wants_closed_is_not_used_again(kind: Transpor
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("pause_seconds", [0.0, 0.02], ids=["same segment", "a moment later"])
+@pytest.mark.parametrize("later", [False, True], ids=["same segment", "a moment later"])
 @pytest.mark.parametrize("trailing", [POISON, b"\r\n", b"x", b"0\r\n\r\n"], ids=repr)
 @pytest.mark.parametrize(
     ("method", "answer"),
@@ -96,9 +95,10 @@ async def test_connection_the_peer_wants_closed_is_not_used_again(kind: Transpor
     ids=["length", "empty", "chunked", "204", "head length", "head chunked", "304"],
 )
 async def test_bytes_after_a_response_never_answer_the_next_request(
-    kind: TransportKind, method: str, answer: bytes, trailing: bytes, pause_seconds: float
+    kind: TransportKind, method: str, answer: bytes, trailing: bytes, later: bool
 ) -> None:
     served = 0
+    speak_up, spoken = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
         nonlocal served
@@ -108,22 +108,27 @@ async def test_bytes_after_a_response_never_answer_the_next_request(
             if served > 1:
                 await peer.send(build_answer(b"" if method == "HEAD" else b"clean"))
                 continue
-            if pause_seconds:
-                await peer.send(answer)
-                await asyncio.sleep(pause_seconds)
-                await peer.send(trailing)
-            else:
+            if not later:
                 await peer.send(answer + trailing)
+                continue
+            await peer.send(answer)
+            await speak_up.wait()
+            if not peer.reader.at_eof():
+                await peer.send(trailing)
+            spoken.set()
 
     async with serve(script) as server, open_upstream(kind, server.url) as upstream:
         first = await fetch(upstream, build_request(method))
         assert b"poison" not in first[1]
-        await asyncio.sleep(2 * pause_seconds)
+        if later:
+            await turns()
+            speak_up.set()
+            await spoken.wait()
         assert await fetch(upstream, build_request(method)) == (200, b"" if method == "HEAD" else b"clean")
     assert server.connections == 2
 
 
-def answer_then_poison(listener: socket.socket, speak_up: threading.Event) -> None:
+def answer_then_poison(listener: socket.socket, speak_up: threading.Event, spoken: threading.Event) -> None:
     """Answer, and once told so send another answer that nobody asked for; the next connection is well served."""
     first, _ = listener.accept()
     with first:
@@ -131,6 +136,7 @@ def answer_then_poison(listener: socket.socket, speak_up: threading.Event) -> No
         first.sendall(build_answer())
         speak_up.wait(PATIENCE_SECONDS)
         first.sendall(POISON)
+        spoken.set()
         second, _ = listener.accept()
         with second:
             second.recv(65536)
@@ -138,15 +144,15 @@ def answer_then_poison(listener: socket.socket, speak_up: threading.Event) -> No
 
 
 async def test_bytes_the_loop_has_not_seen_yet_never_answer_the_next_request() -> None:
-    speak_up = threading.Event()
+    speak_up, spoken = threading.Event(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE_SECONDS)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_upstream(NATIVE, url) as upstream:
-            serving = asyncio.create_task(asyncio.to_thread(answer_then_poison, listener, speak_up))
+            serving = asyncio.create_task(asyncio.to_thread(answer_then_poison, listener, speak_up, spoken))
             assert await fetch(upstream) == (200, b"fine")
             speak_up.set()
-            time.sleep(0.1)  # the loop is busy while the kernel takes the bytes in
+            assert spoken.wait(PATIENCE_SECONDS)  # the loop is busy while the kernel takes the bytes in
             assert await fetch(upstream, build_request("POST")) == (200, b"clean")
             await serving
 
@@ -187,7 +193,7 @@ async def test_connection_closed_by_the_peer_while_resting_is_not_used_again() -
     async with serve(answering(build_answer())) as server, open_upstream(NATIVE, server.url) as upstream:
         for _ in range(3):
             assert await fetch(upstream, build_request("POST")) == (200, b"fine")
-            await asyncio.sleep(0.02)
+            await until(lambda: server.open_connections == 0)
     assert server.connections == 3
 
 
@@ -280,7 +286,7 @@ async def test_one_stale_connection_makes_the_resting_ones_suspect() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(5):
                 group.create_task(fetch(upstream))
-            await asyncio.sleep(0.05)
+            await until(lambda: len(server.heads) == 5)
             gate.set()
         assert server.connections == 5
         stale = True

@@ -12,7 +12,6 @@ import pytest
 from gateway.ports import UpstreamBroken
 from gateway.upstreams import TransportKind
 from tests.gateway.upstreams.scripted_server import (
-    PATIENCE_SECONDS,
     Peer,
     answering_always,
     build_answer,
@@ -21,6 +20,7 @@ from tests.gateway.upstreams.scripted_server import (
     open_upstream,
     serve,
 )
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 NATIVE = TransportKind.NATIVE
 MIB = 1024 * 1024
@@ -76,8 +76,9 @@ async def test_request_body_is_not_read_faster_than_it_is_taken(kind: TransportK
     request = build_request("PUT", headers=((b"content-length", b"%d" % TOTAL_BYTES),))
     async with serve(script) as server, open_upstream(kind, server.url) as upstream:
         fetching = asyncio.create_task(fetch(upstream, request, body()))
+        await until(lambda: given)
         await asyncio.sleep(0.3)
-        assert 0 < given < SOCKET_SLACK_BYTES
+        assert given < SOCKET_SLACK_BYTES
         gate.set()
         assert await fetching == (200, b"fine")
     assert given == received == TOTAL_BYTES
