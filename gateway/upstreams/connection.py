@@ -13,8 +13,6 @@ Facts the code rests on:
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -25,8 +23,10 @@ from gateway.upstreams.chunked import LAST_CHUNK, render_chunk
 from gateway.upstreams.deadline import Deadline
 from gateway.upstreams.gone import GONE
 from gateway.upstreams.heads import ResponseHead
+from gateway.upstreams.last_words import identity, last_words
 from gateway.upstreams.response_reader import ResponseError, ResponseReader
 from gateway.upstreams.settings import Timeouts
+from gateway.upstreams.tls import TlsLayer
 
 PAUSE_READING_BYTES = 256 * 1024
 """Unread response bytes at which the socket is no longer read. One read may come on top."""
@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = GONE
         self._poll = select.poll()
-        self._socket_id: tuple[int, int] | None = None
+        self._socket_id = (-1, 0)
+        """Its descriptor, and what tells it from a later one of that number."""
         self._deadline = Deadline(self._loop, self._on_deadline)
         self._waiter: asyncio.Future[None] | None = None
         self._drainer: asyncio.Future[None] | None = None
@@ -306,8 +307,7 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=PAUSE_WRITING_BYTES, low=RESUME_WRITING_BYTES)
         descriptor = transport.get_extra_info("socket").fileno()
         self._poll.register(descriptor, select.POLLIN)
-        if transport.get_extra_info("ssl_object") is None:
-            self._socket_id = (descriptor, os.fstat(descriptor).st_ino)
+        self._socket_id = (descriptor, identity(descriptor))
 
     def data_received(self, data: bytes) -> None:
         response = self._response
@@ -335,32 +335,20 @@ class Connection(asyncio.Protocol):
         if response.head is not None:
             self._wake()
 
-    def _read_last_words(self) -> None:
-        """Read what the kernel still holds after a failed write.
-
-        A server that refuses an upload and closes with bytes unread sends a reset right behind its answer; when
-        a write meets the reset first, asyncio and uvloop give the connection up with the answer unread. Both
-        close the socket after `connection_lost`; the inode tells whether the descriptor still is that socket.
-        """
-        if self._socket_id is None:
-            return
-        descriptor, inode = self._socket_id
-        with contextlib.suppress(OSError):
-            while self._pieces_bytes < PAUSE_READING_BYTES and os.fstat(descriptor).st_ino == inode:
-                if self._error is not None or self._response.complete:
-                    return
-                data = os.read(descriptor, 65536)
-                if not data:
-                    return
-                self.data_received(data)
+    def _read_last_words(self, transport: asyncio.Transport) -> None:
+        receive = transport.data_received if isinstance(transport, TlsLayer) else self.data_received
+        for data in last_words(*self._socket_id, PAUSE_READING_BYTES):
+            receive(data)
+            if self._error is not None or self._response.complete:
+                return
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = GONE
+        transport, self._transport = self._transport, GONE
         if exc is not None and self._error is None and not self._response.complete:
-            self._read_last_words()
+            self._read_last_words(transport)
         if self._error is None and not self._response.complete:
             try:
                 if exc is not None:

@@ -17,9 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from gateway.ports import UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.pool import Origin
-
-TLS_SHUTDOWN_SECONDS = 2.0
-"""How long a closing connection waits for the peer's farewell."""
+from gateway.upstreams.tls import TlsLayer
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -53,15 +51,14 @@ class Connector:
         addresses = await resolve(origin.host, origin.port, guarded=self._guarded)
         failure: OSError | None = None
         for address in addresses:
+            connection = Connection(on_lost)
             try:
-                _, connection = await loop.create_connection(
-                    lambda: Connection(on_lost),
-                    address,
-                    origin.port,
-                    ssl=None if origin.server_name is None else self._tls,
-                    server_hostname=origin.server_name,
-                    ssl_shutdown_timeout=None if origin.server_name is None else TLS_SHUTDOWN_SECONDS,
-                )
+                if origin.server_name is None:
+                    await loop.create_connection(_give(connection), address, origin.port)
+                else:
+                    layer = TlsLayer(connection, self._tls, origin.server_name)
+                    await loop.create_connection(_give(layer), address, origin.port)
+                    await layer.open()
             except OSError as exc:
                 failure = exc
             else:
@@ -69,6 +66,10 @@ class Connector:
         if failure is None:
             raise OSError("no address to connect to")
         raise failure
+
+
+def _give(protocol: asyncio.Protocol) -> Callable[[], asyncio.Protocol]:
+    return lambda: protocol
 
 
 async def resolve(host: str, port: int, *, guarded: bool) -> list[str]:

@@ -60,12 +60,17 @@ class UpstreamSettings:
 
 
 def tls_context(settings: UpstreamSettings) -> ssl.SSLContext:
-    """A verifying client context: TLS 1.2 or newer, HTTP/1.1 only. Raises OSError when `ca_file` is unusable."""
+    """A verifying client context: TLS 1.2 or newer, HTTP/1.1 only. Raises OSError when `ca_file` is unusable.
+
+    A server may not ask for a second handshake in the middle of an exchange (TLS 1.2): nothing would be written
+    until it is over.
+    """
     if settings.endpoint is not None and settings.endpoint.startswith("http:"):
         # Never used; reading the system's store costs tens of milliseconds. An empty store trusts nobody.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     else:
         context = ssl.create_default_context(cafile=settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context
