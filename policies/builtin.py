@@ -22,13 +22,18 @@ def check_builtin(request: AccessRequest) -> Violation | None:
         return None
     if request.action not in COPYING_ACTIONS:
         return Violation("cos.copy_source", f"{request.action} takes no copy source", "InvalidRequest")
+    return check_copied(request)
+
+
+def check_copied(request: AccessRequest) -> Violation | None:
+    """The first of the rules that a copy breaks whatever its ends are: what may differ between the parts of one."""
     conditions, asked = request.conditions, request.byte_range
     if conditions is not None and conditions.present and conditions.conflict:
         given = " and ".join(sorted(conditions.present))
         return Violation("cos.conditions", f"{given} given, COS accepts no such combination", "InvalidRequest")
     # The bytes one part takes, as far as known. A whole-object copy within a region may be larger than a part.
     if asked is not None:
-        length: int | None = asked.length_bytes
+        length: int | None = asked.last - asked.first + 1
     else:
         length = request.facts.source_size_bytes if request.action == "cos:UploadPartCopy" else None
     if length is not None and length > MAX_PART_BYTES:

@@ -65,20 +65,20 @@ class Engine:
 
     def decide(self, request: AccessRequest) -> Decision:
         """Judge one request against every statement that concerns it."""
-        broken = check_builtin(request)
-        if broken is not None:
-            return Decision(_DENY, self.version, violations=(broken,))
         ends = (request.caller.principal, request.action, request.resource, request.source)
         plain = self._plain.get(ends)
         if plain is not None:
             try:
-                for rule in plain.rules:
-                    if rule.check(request) is not None:
+                for check in plain.checks:
+                    if check(request) is not None:
                         break
                 else:
                     return plain.decision
             except Exception:  # noqa: BLE001, S110  # judged from the beginning, it denies, and we know
                 pass
+        broken = check_builtin(request)
+        if broken is not None:
+            return Decision(_DENY, self.version, violations=(broken,))
         return self._decide(request, ends)
 
     def _decide(self, request: AccessRequest, ends: Ends) -> Decision:
@@ -123,7 +123,7 @@ class Engine:
         return tally
 
     def _remember(self, ends: Ends, candidates: Sequence[Candidate], decision: Decision) -> None:
-        plain = plain_decision(candidates, decision)
+        plain = plain_decision(candidates, decision, copies=ends[3] is not None)
         if plain is None:
             return
         if len(self._plain) >= self._remembers:

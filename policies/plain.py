@@ -2,23 +2,24 @@
 
 Which statements concern a request, and whether their ends select what it asks for, follows from the principal, the
 action, the resource and the source alone. When beyond that every rule that was asked plainly passed, then of the next
-request with the same four only the rules are to be asked, and of them only those that look at anything else. If they
-pass as well, the decision is the very same one, its trace included. If not, the request is judged from the beginning.
+request with the same four only the rules are to be asked, and of them only those that look at anything else; COS's own
+come first. If they pass as well, the decision is the very same one, its trace included. If not, the request is judged
+from the beginning.
 
 A decision that hinges on a fact, that a failed rule is part of, or that adds to the request is not plain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from policies.decision import Decision
+from policies.builtin import check_copied
+from policies.decision import Decision, Outcome
 from policies.index import Candidate
-from policies.request import Resource
-from policies.rule import Rule
+from policies.request import AccessRequest, Resource
 
 MAX_CANDIDATES = 16
 """A decision with a longer trace is not remembered: what is remembered stays small."""
@@ -28,24 +29,24 @@ Ends: TypeAlias = tuple[str, str, Resource, Resource | None]
 
 
 class PlainDecision(Struct, frozen=True, gc=False):
-    """The decision on every request of some ends that passes the rules. The rules of equal ends are always the same."""
+    """The decision on every request of some ends that passes the checks: they are the same for equal ends."""
 
-    rules: tuple[Rule, ...]
+    checks: tuple[Callable[[AccessRequest], Outcome], ...]
     decision: Decision
 
 
-def plain_decision(candidates: Sequence[Candidate], decision: Decision) -> PlainDecision | None:
+def plain_decision(candidates: Sequence[Candidate], decision: Decision, *, copies: bool) -> PlainDecision | None:
     """What can be remembered of a plain decision on `candidates`; None when it is too much, or amends.
 
-    The decision is not the default, and every candidate that is selected plainly matched.
+    The decision is not the default, and every candidate that is selected plainly matched. `copies`: there is a source.
     """
     if len(candidates) > MAX_CANDIDATES:
         return None
-    rules: tuple[Rule, ...] = ()
+    checks: tuple[Callable[[AccessRequest], Outcome], ...] = (check_copied,) if copies else ()
     for trace, candidate in zip(decision.trace, candidates):  # noqa: B905  # each has its trace
         if not trace.unselected:
             again = candidate.checks.asked_again
             if again is None:
                 return None
-            rules += again
-    return PlainDecision(rules, decision)
+            checks += tuple([rule.check for rule in again])
+    return PlainDecision(checks, decision)

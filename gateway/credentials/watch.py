@@ -46,6 +46,8 @@ class StoreWatch:
         self.holds_secrets = False
         """Whether the store held a key or a credential when it was last read, however long ago."""
         self._read_at = 0.0
+        self._fresh_until = 0.0
+        """Until then (monotonic seconds) what was read is served."""
         self._reading = asyncio.Lock()
         self._after_poll: list[Callable[[], None]] = []
 
@@ -55,7 +57,7 @@ class StoreWatch:
         contents = self._contents
         if contents is None:
             raise StoreUnavailable("The store was not read yet.")
-        if self._clock() - self._read_at > self._max_stale_seconds:
+        if self._clock() > self._fresh_until:
             raise StoreUnavailable(
                 f"The store was last read {self.age_seconds:.0f} seconds ago; "
                 f"keys older than {self._max_stale_seconds:.0f} seconds are not trusted."
@@ -78,7 +80,7 @@ class StoreWatch:
             # The age counts from before the read: what is written during it may be missed.
             started = self._clock()
             self._contents = contents = await read_contents(self._database, self._contents)
-            self._read_at = started
+            self._read_at, self._fresh_until = started, started + self._max_stale_seconds
             self.holds_secrets = bool(contents.access_keys or contents.upstream_credentials)
 
     async def refresh_soon(self) -> None:

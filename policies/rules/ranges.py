@@ -46,10 +46,13 @@ class RangeRule:
 
     def check(self, request: AccessRequest) -> Outcome:
         asked = request.byte_range
-        length = asked.length_bytes if asked is not None else request.facts.source_size_bytes
-        if asked is None and self.required:
+        if asked is not None:
+            length = asked.last - asked.first + 1
+        elif self.required:
             return Violation("range.required", "no range given, one is required")
-        if length is None:
+        elif request.facts.source_size_bytes is not None:
+            length = request.facts.source_size_bytes
+        else:
             return Unknown(
                 Violation("range.size", "no range given, and the size of the source is unknown"), Fact.SOURCE_SIZE
             )

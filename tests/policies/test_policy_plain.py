@@ -47,6 +47,8 @@ ENDS = [
     (end(RAW, version="v1"), end(MEDIA, "films/a", "ap-shanghai")),
     (end("x-1250000000"), end(MEDIA, region=None)),
 ]
+CONFLICT = CopyConditions(if_match=("e",), if_none_match=("e",))
+"""What COS does not accept."""
 
 
 def some_policy(chance: random.Random) -> PolicySet:
@@ -82,7 +84,7 @@ def varied(chance: random.Random, asked: AccessRequest) -> AccessRequest:
         ),
         part_number=PartNumber(chance.choice([1, 2, 9])),
         byte_range=chance.choice([None, *[ByteRange(first, first + length - 1)] * 4]),
-        conditions=chance.choice([None, CopyConditions(), CopyConditions(if_match=("e",))]),
+        conditions=chance.choice([*[None, CopyConditions(), CopyConditions(if_match=("e",))] * 4, CONFLICT]),
         headers=frozenset(chance.sample(["acl", "tagging"], chance.randint(0, 2))),
         time=chance.choice([None, datetime(2026, 5, 3, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)]),
         storage_class=chance.choice([None, "STANDARD"]),
