@@ -8,14 +8,13 @@ from functools import lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cos.calls import ObjectCall, UploadPartCopy
-from cos.errors import COSError
+from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.headers import FieldNames
 from cos.request import Dialect, Request
 from cos.values import ObjectKey, VersionId
-from gateway.context import Context
 from gateway.dry_run import CONTROL_NAMES
-from policies.request import AccessRequest, Resource
+from gateway.ports import BucketRecord
+from policies.request import AccessRequest, Caller, Resource
 from policies.rules.storage import Encryption
 
 _STORAGE_CLASS = "storage-class"
@@ -35,34 +34,35 @@ class _Controls(Struct, frozen=True, gc=False):
     """Whether one of them says how the object is to be kept."""
 
 
-def access_request(context: Context, *, now: float) -> AccessRequest:
-    """The access that a read and resolved call asks for, before anything is measured. Raises COSError(AccessDenied)."""
-    call, caller, request, bucket = context.call, context.caller, context.request, context.bucket
-    if call is None or caller is None or request is None:
-        raise ValueError("a request is judged after it was read and its caller is known")
-    address, controls = call.address, _controls_among(request.headers.known, request.dialect)
-    resource = Resource(address.bucket, address.key, bucket.region if bucket is not None else None)
-    time = datetime.fromtimestamp(now, UTC)
+class Ends(Struct, frozen=True, gc=False):
+    """Where a call goes, and what it copies, as the bucket registry says. `bucket` is None for the service."""
+
+    bucket: BucketRecord | None
+    resource: Resource
+    source_bucket: BucketRecord | None = None
+    source: Resource | None = None
+
+
+def access_request(request: Request, caller: Caller, call: Call, ends: Ends, *, now: float) -> AccessRequest:
+    """The access that a resolved call asks for, before anything is measured. `now` is in Unix seconds."""
+    controls, time = _controls_among(request.headers.known, request.dialect), datetime.fromtimestamp(now, UTC)
     if isinstance(call, ObjectCall):
         asked = AccessRequest(
             caller=caller,
             action=call.operation.action,
-            resource=resource if call.version_id is None else replace(resource, version_id=call.version_id),
+            resource=ends.resource,
             part_number=call.part_number,
             headers=controls.names,
             time=time,
             object_bytes=_object_bytes(request, call),
         )
     else:
-        copied, source_bucket = call.source, context.source_bucket
-        if source_bucket is None:
-            raise COSError("AccessDenied")
-        source = Resource(copied.bucket, copied.key, source_bucket.region, copied.version_id)
         part, byte_range = (call.part_number, call.byte_range) if isinstance(call, UploadPartCopy) else (None, None)
         # By place, in the order of its fields: this is what most requests are.
         asked = AccessRequest(
-            caller, call.operation.action, resource, source, part, byte_range, call.conditions, controls.names, time
-        )
+            caller, call.operation.action, ends.resource, ends.source, part, byte_range, call.conditions,
+            controls.names, time,
+        )  # fmt: skip
     if controls.how_kept:
         return replace(asked, storage_class=_control_text(request, _STORAGE_CLASS), encryption=_encryption(request))
     return asked

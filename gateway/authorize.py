@@ -12,17 +12,20 @@ from msgspec.structs import replace
 
 from cos.address import Address
 from cos.calls import Call, ObjectCall
+from cos.copy_source import CopySource
 from cos.documents import ObjectVersion, read_complete_parts
 from cos.errors import COSError
-from gateway.asked import access_request, batch_member
+from gateway.asked import Ends, batch_member
 from gateway.context import Context
 from gateway.facts import SourceFacts
-from gateway.ports import Buckets, Policies
+from gateway.ports import BucketRecord, Buckets, Policies
 from policies.decision import Decision, Fact, ReasonDetail, Verdict
-from policies.request import Facts
+from policies.request import AccessRequest, Facts, Resource
 
 _ALLOW, _NEEDS_FACTS = Verdict.ALLOW, Verdict.NEEDS_FACTS
 _NO_FACTS: frozenset[Fact] = frozenset()
+MAX_ENDS = 256
+"""Pairs of a destination and a source that are remembered: 1 KiB each as a rule, 5 with the longest keys."""
 
 
 class Authorizer:
@@ -36,40 +39,46 @@ class Authorizer:
         *,
         reason_detail: ReasonDetail = ReasonDetail.FULL,
     ) -> None:
-        self._find = buckets.find
+        self._buckets = buckets
+        self._generation = buckets.generation
+        self._known: dict[tuple[Address, CopySource], Ends] = {}
+        """Ends of copies, as long as the generation of the registry is that one."""
         self._decide = policies.decide
         self._facts = facts
         self.reason_detail = reason_detail
 
-    def resolve(self, context: Context, address: Address, call: Call) -> None:
-        """Leave the addressed bucket as registered in `context`, unless it is the service; and the copy source's.
+    def resolve(self, context: Context, address: Address, call: Call) -> Ends:
+        """The ends of a call, whose buckets are left in `context` as registered. Raises COSError(AccessDenied).
 
-        Raises COSError(AccessDenied).
+        The parts of one copy have the same ends: they are remembered until the registry changes.
         """
-        if address.bucket is not None:
-            record = self._find(address.bucket)
-            if record is None or (address.region is not None and address.region != record.region):
-                raise _unregistered("bucket")
-            context.bucket = record
-        if not isinstance(call, ObjectCall):
-            source = call.source
-            record = self._find(source.bucket)
-            if record is None or (source.region is not None and source.region != record.region):
-                raise _unregistered("source bucket")
-            context.source_bucket = record
+        if self._generation is not self._buckets.generation:
+            self._generation, self._known = self._buckets.generation, {}
+        if isinstance(call, ObjectCall):
+            bucket = context.bucket = self._find_bucket(address)
+            region = bucket.region if bucket is not None else None
+            return Ends(bucket, Resource(address.bucket, address.key, region, call.version_id))
+        ends = self._known.get((address, call.source))
+        if ends is None:
+            return self._find_ends(context, address, call.source)
+        context.bucket, context.source_bucket = ends.bucket, ends.source_bucket
+        return ends
 
-    def judge(self, context: Context, *, now: float) -> frozenset[Fact]:
-        """Judge a resolved call and leave the decision in `context`; a dry run is judged, and not refused.
+    def judge(self, context: Context, asked: AccessRequest) -> frozenset[Fact]:
+        """Judge a call and leave the decision in `context`; a dry run is judged, and not refused.
 
         Where that hinges on facts it is those that are returned, and nothing is decided until `judge_measured` was
         called. Raises COSError: AccessDenied with the reason and the decision id, or the code of the COS rule that was
         broken.
         """
-        asked = context.asked = access_request(context, now=now)
+        context.asked = asked
         decision = self._decide(asked)
-        if decision.verdict is _NEEDS_FACTS and not context.dry_run:
+        if decision.verdict is _ALLOW:
+            context.decided(decision)
+        elif decision.verdict is _NEEDS_FACTS and not context.dry_run:
             return decision.needs
-        self._decided(context, decision)
+        else:
+            self._decided(context, decision)
         return _NO_FACTS
 
     async def judge_measured(self, context: Context, needs: frozenset[Fact], document: bytes = b"") -> None:
@@ -88,9 +97,9 @@ class Authorizer:
         if decision.verdict is not _ALLOW:
             _enforce(context, decision, self.reason_detail)
 
-    def authorize_deletes(self, context: Context, objects: Sequence[ObjectVersion], *, now: float) -> None:
+    def authorize_deletes(self, context: Context, asked: AccessRequest, objects: Sequence[ObjectVersion]) -> None:
         """Judge every key of a batch delete; one that is refused refuses the batch. Raises COSError."""
-        asked = context.asked = access_request(context, now=now)
+        context.asked = asked
         context.asked_keys = judged = []
         for entry in objects:
             judged.append((entry.key, entry.version_id))
@@ -111,6 +120,29 @@ class Authorizer:
             if self.reason_detail is ReasonDetail.NONE and missing.code in ("NoSuchKey", "InvalidRequest"):
                 raise COSError("AccessDenied", "Access Denied.") from None
             raise
+
+    def _find_ends(self, context: Context, address: Address, copied: CopySource) -> Ends:
+        """Both ends of a copy, looked up. Raises COSError(AccessDenied)."""
+        bucket = context.bucket = self._find_bucket(address)
+        record = self._buckets.find(copied.bucket)
+        if record is None or copied.region not in (None, record.region):
+            raise _unregistered("source bucket")
+        context.source_bucket = record
+        resource = Resource(address.bucket, address.key, bucket.region if bucket is not None else None)
+        source = Resource(copied.bucket, copied.key, record.region, copied.version_id)
+        if len(self._known) >= MAX_ENDS:
+            self._known.clear()
+        ends = self._known[address, copied] = Ends(bucket, resource, record, source)
+        return ends
+
+    def _find_bucket(self, address: Address) -> BucketRecord | None:
+        """The addressed bucket as registered; None for the service. Raises COSError(AccessDenied)."""
+        if address.bucket is None:
+            return None
+        record = self._buckets.find(address.bucket)
+        if record is None or address.region not in (None, record.region):
+            raise _unregistered("bucket")
+        return record
 
 
 def _unregistered(what: str) -> COSError:

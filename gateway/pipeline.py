@@ -25,6 +25,7 @@ from cos.operations import Body, find_operation
 from cos.request import Dialect, read_request
 from cos.rewrite import rewrite, with_content_md5, with_controls
 from cos.signing import with_hoisted_headers
+from gateway.asked import access_request
 from gateway.audit_fields import described
 from gateway.authenticate import Authenticator
 from gateway.authorize import Authorizer
@@ -41,6 +42,7 @@ from gateway.relay import RESULT_ROOTS, Relay
 from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
 from policies.decision import Verdict
+from policies.request import AccessRequest
 
 # Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
 _FORM, _DOCUMENT, _STREAM, _S3, _ALLOW = Body.FORM, Body.DOCUMENT, Body.STREAM, Dialect.S3, Verdict.ALLOW
@@ -144,20 +146,21 @@ class Pipeline:
         try:
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
             call = context.call = read_call(request, address, operation, self._domains)
-            self._authorizer.resolve(context, address, call)
-            bucket, source = context.bucket, context.source_bucket
+            ends = self._authorizer.resolve(context, address, call)
+            bucket, source = ends.bucket, ends.source_bucket
 
             # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
-            body: AsyncIterator[bytes] | bytes
+            asked = access_request(request, caller, call, ends, now=now)
+            body: AsyncIterator[bytes] | bytes = b""
             if operation.body is _DOCUMENT:
-                body = await self._judged_document(exchange, context, call, now=now)
+                body = await self._judged_document(exchange, context, call, asked)
             else:
-                needs = self._authorizer.judge(context, now=now)
+                needs = self._authorizer.judge(context, asked)
                 if needs:
                     await self._authorizer.judge_measured(context, needs)
                 # A copy has no body of its own, unless it promised one.
-                bodiless = exchange.payload is None and not isinstance(call, ObjectCall)
-                body = b"" if bodiless or context.dry_run else await self._body(exchange, call)
+                if (exchange.payload is not None or isinstance(call, ObjectCall)) and not context.dry_run:
+                    body = await self._body(exchange, call)
             if context.dry_run:
                 await answer_dry_run(exchange, context, self._authorizer.reason_detail)
                 return
@@ -202,22 +205,22 @@ class Pipeline:
             self._in_flight.leave(caller.principal)
 
     async def _judged_document(
-        self, exchange: Exchange, context: Context, call: Call, *, now: float
+        self, exchange: Exchange, context: Context, call: Call, asked: AccessRequest
     ) -> AsyncIterator[bytes] | bytes:
         """The document that an allowed call sends. The bytes that were judged are those that are sent."""
         if call.operation.name == "DeleteMultipleObjects":
             # It names the objects: each of them is judged, instead of the bucket.
             document = await self._document(exchange, call)
-            self._authorizer.authorize_deletes(context, read_delete_objects(document).objects, now=now)
+            self._authorizer.authorize_deletes(context, asked, read_delete_objects(document).objects)
             return document
         if call.operation.name == "CompleteMultipartUpload":
             # It names the parts: how large the object becomes may be policy's business.
             document = await self._document(exchange, call)
-            needs = self._authorizer.judge(context, now=now)
+            needs = self._authorizer.judge(context, asked)
             if needs:
                 await self._authorizer.judge_measured(context, needs, document)
             return document
-        needs = self._authorizer.judge(context, now=now)
+        needs = self._authorizer.judge(context, asked)
         if needs:
             await self._authorizer.judge_measured(context, needs)
         return b"" if context.dry_run else await self._body(exchange, call)

@@ -168,6 +168,11 @@ class BucketRecord:
 class Buckets(Protocol):
     """The bucket registry."""
 
+    @property
+    def generation(self) -> object:
+        """Another object as soon as `find` may give another record of a bucket than it gave before."""
+        ...
+
     def find(self, bucket: Bucket) -> BucketRecord | None:
         """The bucket of that name; None when the organisation does not own it. Raises RegistryUnavailable."""
         ...

@@ -31,6 +31,7 @@ class BucketRegistry:
         self._found: dict[str, dict[Bucket, BucketRecord] | None] = dict.fromkeys(listed)
         self._accounts: dict[str, str] = {}
         self._all = dict(self._declared)
+        self.generation: object = self._all
 
     @property
     def unlisted(self) -> list[str]:
@@ -79,7 +80,7 @@ class BucketRegistry:
         for found in self._found.values():
             for name, record in (found or {}).items():
                 merged.setdefault(name, record)
-        self._all = {**merged, **self._declared}
+        self.generation = self._all = {**merged, **self._declared}
 
     def _tell(
         self, credential: str, before: dict[Bucket, BucketRecord] | None, now: dict[Bucket, BucketRecord]

@@ -9,16 +9,17 @@ import pytest
 from msgspec.structs import replace
 
 from cos.address import Domains, parse_address
-from cos.calls import ObjectCall, read_call
+from cos.calls import UploadPartCopy, read_call
 from cos.operations import find_operation
 from cos.request import read_request
 from cos.signing import Scheme
-from gateway.asked import access_request
+from cos.values import Bucket
+from gateway.asked import Ends, access_request
 from gateway.audit_fields import MAX_UPLOADS, _ending, _fields, _uploads, described
 from gateway.client_certificates import ClientCertificate
 from gateway.context import Context
 from policies.decision import Amendment, Decision, Verdict
-from policies.request import Caller, Facts
+from policies.request import Caller, Facts, Resource
 from tests.support.fakes import FakeBuckets
 
 DOMAINS = Domains(gateway=("gateway.test",))
@@ -47,16 +48,29 @@ def part(
     address = parse_address(request.host, request.target.path, DOMAINS)
     operation = find_operation(request, address.level)
     call = read_call(request, address, operation, DOMAINS)
-    assert not isinstance(call, ObjectCall)
     context = Context(
         f"request-{number}", "192.0.2.7", request=request, address=address, operation=operation, call=call
     )
     context.scheme, context.caller = Scheme.Q_SIGN, Caller("team:test", "AK1", address="192.0.2.7")
-    context.bucket = FakeBuckets().find(address.bucket or "")
-    context.source_bucket = FakeBuckets().find(call.source.bucket)
-    context.asked = access_request(context, now=1_800_000_000.25)
+    ask(context)
     context.decided(ALLOWED)
     return context
+
+
+def ask(context: Context, *, now: float = 1_800_000_000.25) -> None:
+    """Leave in a context what steps 7 and 8 of the pipeline do."""
+    request, caller, call = context.request, context.caller, context.call
+    assert request is not None
+    assert caller is not None
+    assert isinstance(call, UploadPartCopy)
+    address, copied = call.address, call.source
+    bucket = context.bucket = FakeBuckets().find(address.bucket or Bucket(""))
+    source_bucket = context.source_bucket = FakeBuckets().find(copied.bucket)
+    assert bucket is not None
+    assert source_bucket is not None
+    resource = Resource(address.bucket, address.key, bucket.region)
+    source = Resource(copied.bucket, copied.key, source_bucket.region, copied.version_id)
+    context.asked = access_request(request, caller, call, Ends(bucket, resource, source_bucket, source), now=now)
 
 
 def certified() -> Context:
@@ -86,7 +100,7 @@ def tried() -> Context:
 def by(caller: Caller) -> Context:
     context = part()
     context.caller = caller
-    context.asked = access_request(context, now=1_800_000_000)
+    ask(context, now=1_800_000_000)
     return context
 
 

@@ -97,6 +97,8 @@ class FakeKeys:
 class FakeBuckets:
     """ports.Buckets over a dictionary of names and regions."""
 
+    generation: object = BUCKETS
+
     def find(self, bucket: Bucket) -> BucketRecord | None:
         region = BUCKETS.get(bucket)
         if region is None:
