@@ -13,6 +13,7 @@ from tests.emulator.emulators import own_site
 from tests.support.expect import assert_error, assert_success
 from tests.support.names import EXAMPLE, SOURCE, VERSIONED
 from tests.support.site import Site, Upload, quoted_md5
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -83,24 +84,24 @@ async def test_a_long_complete_sends_its_head_and_spaces_before_the_result() -> 
 
 
 async def test_the_head_of_a_long_complete_comes_at_once() -> None:
-    async with own_site(complete_seconds=5.0, keepalive_seconds=1.0) as site:
+    async with own_site(complete_seconds=100.0, keepalive_seconds=100.0) as site:
         upload, parts = await upload_of(site, b"x")
         listed = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{etag}</ETag></Part>" for n, etag in parts)
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         raw = site.client.render("POST", EXAMPLE.host, f"/{upload.key}?uploadId={upload.id}", body=body)
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
         writer.write(raw)
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             head = await reader.readuntil(b"\r\n\r\n")
         writer.close()
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_a_long_complete_fails_inside_its_200() -> None:
-    async with own_site(complete_seconds=0.4, keepalive_seconds=0.1) as site:
+    async with own_site(complete_seconds=2.0, keepalive_seconds=0.1) as site:
         upload, parts = await upload_of(site, b"x")
         completing = asyncio.create_task(site.complete(upload, parts))
-        await asyncio.sleep(0.15)
+        await until(lambda: site.emulator.emulator.log.of("CompleteMultipartUpload"))
         assert (await site.abort(upload)).status == 204
         answer = await completing
         assert (answer.status, answer.xml().tag, answer.text("Code")) == (200, "Error", "NoSuchUpload")
@@ -108,7 +109,7 @@ async def test_a_long_complete_fails_inside_its_200() -> None:
 
 
 async def test_a_complete_that_is_wrong_from_the_start_is_refused_at_once() -> None:
-    async with own_site(complete_seconds=5.0) as site:
+    async with own_site(complete_seconds=100.0) as site:
         upload, _ = await upload_of(site, b"x")
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert_error(await site.complete(upload, [(1, quoted_md5(b"other"))]), 400, "InvalidPart")

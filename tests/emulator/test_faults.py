@@ -23,6 +23,7 @@ from tests.support.expect import assert_error, assert_success
 from tests.support.http1 import MalformedAnswer
 from tests.support.names import EXAMPLE, SOURCE
 from tests.support.site import Site, fresh_key
+from tests.support.waiting import turns
 
 BODY = b"0123456789" * 1000
 
@@ -51,9 +52,6 @@ async def test_a_delay_is_kept_before_the_answer(site: Site) -> None:
     started = time.monotonic()
     await get_whole(site)
     assert time.monotonic() - started >= 0.3
-    started = time.monotonic()
-    await get_whole(site)
-    assert time.monotonic() - started < 0.3
 
 
 @pytest.mark.parametrize(
@@ -117,17 +115,16 @@ async def test_extra_bytes_follow_a_complete_answer(site: Site) -> None:
 
 
 async def bytes_after_answer(site: Site) -> bytes:
-    """Everything a kept-alive connection brings after the head of one answer, within a moment."""
+    """What a kept-alive connection brings after the head of one answer, the emulator having nothing more to do."""
     raw = site.client.render("GET", SOURCE.host, "/object").replace(b"connection: close", b"connection: keep-alive")
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(raw)
     await reader.readuntil(b"\r\n\r\n")
     received = bytearray(await reader.readexactly(len(BODY)))
-    try:
-        async with asyncio.timeout(0.3):
-            received += await reader.read(1000)
-    except TimeoutError:
-        pass
+    # It has been sent by now, as answers of this loop are.
+    await turns(200)
+    writer.write_eof()
+    received += await reader.read()
     writer.close()
     return bytes(received)
 

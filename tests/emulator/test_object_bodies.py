@@ -51,7 +51,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(site: Site, tmp_path: Path)
     writer.write(raw[:-1])
     await writer.drain()
     writer.close()
-    for _ in range(100):
+    for _ in range(1500):
         if site.emulator.emulator.log.of("PutObject"):
             break
         await asyncio.sleep(0.02)

@@ -14,24 +14,27 @@ from pathlib import Path
 
 import pytest
 
+from emulator import server
 from emulator.faults import Delay, FaultRule, Faults
 from emulator.server import LOOPBACK, running, running_in_thread
 from emulator.settings import BucketSpec, EmulatorSettings, SeedObject
 from tests.emulator.emulators import own_site
 from tests.support.names import SOURCE
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys
 from emulator.server import serve
 from emulator.settings import EmulatorSettings
+from tests.support.waiting import PATIENCE_SECONDS, until
 serve(EmulatorSettings(), port=int(sys.argv[1]))
 """
 
 
 def ask(port: int) -> int:
     """The status of an unsigned request."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PATIENCE_SECONDS)
     connection.request("GET", "/")
     status = connection.getresponse().status
     connection.close()
@@ -66,16 +69,20 @@ async def test_a_request_in_flight_is_answered_before_the_end() -> None:
     faults = Faults([FaultRule(Delay(0.3), operation="PutObject")])
     async with own_site(faults=faults) as site:
         put = asyncio.create_task(site.put(SOURCE, "k", b"x"))
-        await asyncio.sleep(0.1)
+        # Once the request is there, which the delay's rule counts, the server ends.
+        await until(lambda: any(armed._struck for armed in faults._armed))
     assert (await put).status == 200
 
 
-async def test_idle_connections_do_not_hold_up_the_end() -> None:
+async def test_idle_connections_do_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Requests in flight would be given this time.
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 2 * PATIENCE_SECONDS)
     async with own_site() as site:
         reader, writer = await asyncio.open_connection(LOOPBACK, site.port)
-        await asyncio.sleep(0.05)
+        # It has been accepted: the next one is answered.
+        assert (await site.head(SOURCE, "k")).status == 404
         started = time.monotonic()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < PATIENCE_SECONDS
     assert await reader.read() == b""
     writer.close()
 
@@ -87,7 +94,7 @@ async def test_a_client_that_never_reads_does_not_hold_up_the_end_for_long() -> 
         writer.write(site.client.render("GET", SOURCE.host, "/huge"))
         await asyncio.sleep(0.2)
         started = time.monotonic()
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < PATIENCE_SECONDS
     writer.close()
 
 
@@ -95,7 +102,7 @@ async def test_a_client_that_never_reads_does_not_hold_up_the_end_for_long() -> 
 def test_a_process_serves_until_its_signal(number: signal.Signals) -> None:
     port = free_port()
     with subprocess.Popen([sys.executable, "-c", SERVE, str(port)], cwd=ROOT, stderr=subprocess.PIPE) as process:
-        for _ in range(200):
+        for _ in range(600):
             try:
                 assert ask(port) == 403
                 break
@@ -104,5 +111,5 @@ def test_a_process_serves_until_its_signal(number: signal.Signals) -> None:
         else:
             raise AssertionError("the emulator did not start")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors) == (0, b"")
