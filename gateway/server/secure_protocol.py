@@ -90,14 +90,17 @@ class SecureProtocol(DataProtocol):
     def _leave_when_all_arrived(self) -> None:
         """A client that lies idle does not answer a goodbye: once it has everything, it is not waited for."""
         self._clear_timer("goodbye")
-        if self.transport.get_write_buffer_size() or _unconfirmed_bytes(self.transport):
+        if self.transport.get_write_buffer_size() or unconfirmed_bytes(self.transport):
             self._set_timer("goodbye", GOODBYE_SECONDS, self._leave_when_all_arrived)
         else:
             self.transport.abort()
 
 
-def _unconfirmed_bytes(transport: asyncio.Transport) -> int:
-    """Bytes the client's system has not confirmed yet. Source: tcp(7), SIOCOUTQ."""
+def unconfirmed_bytes(transport: asyncio.Transport) -> int:
+    """Bytes the client's system has not confirmed yet. None on a connection that is lost. Source: tcp(7), SIOCOUTQ."""
     connection: Any = transport.get_extra_info("socket")
+    if connection is None:
+        # uvloop tells the protocol a turn later that it is lost.
+        return 0
     (count,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, struct.pack("i", 0)))
     return int(count)

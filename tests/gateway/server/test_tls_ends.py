@@ -12,6 +12,7 @@ import pytest
 from gateway.configuration.tls import TlsSettings
 from gateway.exchange import Exchange
 from gateway.server.deadlines import Deadlines
+from gateway.server.secure_protocol import unconfirmed_bytes
 from tests.gateway.server.secure_server import rest_of, securely_serving
 from tests.gateway.server.test_server import ok, read_body_then_ok
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -137,6 +138,17 @@ async def test_idle_connections_do_not_hold_up_the_end_of_the_server(tls: TlsSet
     for peer in idle:
         peer.close()
     assert secured.connections.count == 0
+
+
+class LostTransport(asyncio.Transport):
+    """As uvloop's, between the loss of the socket and telling its protocol."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return None
+
+
+def test_nothing_is_waited_for_on_a_connection_that_is_already_lost() -> None:
+    assert unconfirmed_bytes(LostTransport()) == 0
 
 
 def _asked_once(context: ssl.SSLContext, peer: socket.socket) -> ssl.SSLSocket:
