@@ -17,6 +17,8 @@ from cos.errors import COSError
 MAX_PART_BYTES = 5 * 1024**3
 """The largest part COS accepts, inclusive; binary units, as in every SDK (reference page §3.5)."""
 
+_MAX_OFFSET = 10**18 - 1
+_MAX_CHARACTERS = len(f"bytes={_MAX_OFFSET}-{_MAX_OFFSET}")
 _GRAMMAR = re.compile(r"bytes=(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
@@ -42,10 +44,19 @@ class ByteRange(Struct, frozen=True, gc=False):
 
 def parse_byte_range(text: str) -> ByteRange:
     """A range header's value. Raises COSError(InvalidArgument)."""
-    match = _GRAMMAR.fullmatch(text)
-    if match is None:
-        raise COSError("InvalidArgument", f"Expected a range like bytes=first-last, got {text[:60]!r}.")
-    first, last = int(match[1]), int(match[2])
-    if first > last:
-        raise COSError("InvalidArgument", f"Expected first <= last in the range, got {text[:60]!r}.")
-    return ByteRange(first, last)
+    if len(text) > _MAX_CHARACTERS:
+        raise _refused(text)
+    first, _, last = text[6:].partition("-")
+    try:
+        byte_range = ByteRange(int(first), int(last))
+    except ValueError:
+        raise _refused(text) from None
+    # Whatever else `int` takes is not what the range is written as.
+    if byte_range.text != text or byte_range.last > _MAX_OFFSET:
+        raise _refused(text)
+    return byte_range
+
+
+def _refused(text: str) -> COSError:
+    expected = "first <= last in the range" if _GRAMMAR.fullmatch(text) else "a range like bytes=first-last"
+    return COSError("InvalidArgument", f"Expected {expected}, got {text[:60]!r}.")

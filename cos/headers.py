@@ -53,6 +53,11 @@ def names_and_values(fields: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes
     return tuple(map(_name_of, received)), tuple(map(_value_of, received))
 
 
+def without_blanks(values: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Values without the white space around them, which belongs to the lines they come in."""
+    return tuple(map(bytes.strip, values, _SURROUNDING))
+
+
 def picker(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """What takes the items at these places out of a tuple, in their order."""
     if len(places) > 1:
@@ -106,7 +111,7 @@ class Headers:
     def __init__(self, names: Sequence[bytes], values: Sequence[bytes]) -> None:
         """As many values as names, as received: `of` is for pairs."""
         self.known = known = _field_names_of(tuple(names))
-        self.values = stripped = tuple(map(bytes.strip, values, _SURROUNDING))
+        self.values = stripped = without_blanks(values)
         # They are as many; asking `zip` to see to it costs half as much again.
         self._by_name = by_name = dict(zip(known.names, stripped))  # noqa: B905
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.

@@ -23,7 +23,7 @@ from cos.calls import RANGE_FIELDS, SOURCE_FIELDS, Call, ObjectCall, UploadPartC
 from cos.copy_source import CopySource, render_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings
-from cos.headers import FieldNames, names_and_values, picker
+from cos.headers import FieldNames, names_and_values, picker, without_blanks
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
 from cos.target import Parameter, render_path, render_query, render_query_of
@@ -37,8 +37,8 @@ _Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 class UpstreamRequest(Struct, frozen=True, gc=False):
     """A request to COS. `target` is the exact origin-form target sent; `path` and `query` are what it says.
 
-    Its header fields have the lower-case `names`, without `host`, and as many `values`. They are apart, because what
-    follows from the names alone is remembered by them.
+    Its header fields have the lower-case `names`, without `host`, and as many `values` without surrounding white space,
+    as a receiver sees them. They are apart, because what follows from the names alone is remembered by them.
     """
 
     method: str
@@ -54,7 +54,8 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
         cls, method: str, host: str, path: bytes, query: tuple[Parameter, ...], target: bytes, headers: Fields
     ) -> UpstreamRequest:
         """The same of header fields that are pairs."""
-        return cls(method, host, path, query, target, *names_and_values(headers))
+        names, values = names_and_values(headers)
+        return cls(method, host, path, query, target, names, without_blanks(values))
 
     @property
     def headers(self) -> Fields:
@@ -63,11 +64,11 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
     def with_headers(self, headers: Fields) -> UpstreamRequest:
         """The request with these header fields and no others."""
         names, values = names_and_values(headers)
-        return replace(self, names=names, values=values)
+        return replace(self, names=names, values=without_blanks(values))
 
     def with_header(self, name: bytes, value: bytes) -> UpstreamRequest:
         """The request with one more header field."""
-        return replace(self, names=(*self.names, name), values=(*self.values, value))
+        return replace(self, names=(*self.names, name), values=(*self.values, value.strip(b" \t")))
 
 
 # Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.

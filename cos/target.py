@@ -91,15 +91,15 @@ def parse_target(raw: bytes) -> Target:
     """Split and decode an origin-form or absolute-form target. Raises COSError(InvalidURI)."""
     if len(raw) > MAX_TARGET_BYTES:
         raise COSError("InvalidURI", f"Expected a target of at most {MAX_TARGET_BYTES} bytes, got {len(raw)}.")
-    if raw.translate(None, _VISIBLE):
-        raise COSError("InvalidURI", "Expected a target of visible ASCII characters without a fragment.")
-    if not raw.startswith(b"/"):
-        return _parse_absolute(raw)
     raw_path, _, raw_query = raw.partition(b"?")
-    if _AS_RENDERED.fullmatch(raw_query) is None:
+    if _AS_RENDERED.fullmatch(raw_query) is None or not raw.startswith(b"/"):
+        _check_visible(raw)
+        if not raw.startswith(b"/"):
+            return _parse_absolute(raw)
         return Target(raw, _decode_path(raw_path), parse_query(raw_query))
-    pairs = map(str.split, raw_query.decode("ascii").split("&"), _EQUALS_SIGNS)
-    query = tuple(map(_as_parameter, pairs))
+    # Each piece has one `=`: names and values take turns.
+    texts = raw_query.decode("ascii").replace("&", "=").split("=")
+    query = tuple(map(_as_parameter, zip(texts[::2], texts[1::2], strict=True)))
     return Target(raw, _decode_path(raw_path), query, as_rendered=query)
 
 
@@ -175,7 +175,13 @@ def percent_decode(raw: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def _decode_path(raw: bytes) -> bytes:
     """`percent_decode` of a target's path. The parts of an upload come to one path, and share the bytes of it."""
+    _check_visible(raw)
     return percent_decode(raw)
+
+
+def _check_visible(raw: bytes) -> None:
+    if raw.translate(None, _VISIBLE):
+        raise COSError("InvalidURI", "Expected a target of visible ASCII characters without a fragment.")
 
 
 def _parse_absolute(raw: bytes) -> Target:

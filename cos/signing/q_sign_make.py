@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -50,7 +49,6 @@ SIGNED_HEADERS = frozenset(
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
 _name_of = itemgetter(0)
-_BLANKS = repeat(b" \t")
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
 _REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
 
@@ -69,8 +67,17 @@ def sign(
         request = request.with_headers(tuple([field for field in request.headers if field[0] not in _REPLACED]))
     if token is not None:
         request = request.with_header(_TOKEN_HEADER, token.encode())
-    authorization = _authorization(request, secret_id, secret_key, now, lifetime_seconds, sign_keys)
-    return request.with_header(b"authorization", authorization.encode())
+    covered = _cover(request.method, request.names, tuple(map(_name_of, request.query)))
+    text = _authorization(request, covered, secret_id, secret_key, now, lifetime_seconds, sign_keys)
+    return UpstreamRequest(
+        request.method,
+        request.host,
+        request.path,
+        request.query,
+        request.target,
+        covered.signed_names,
+        (*request.values, text.encode()),
+    )
 
 
 def presign(
@@ -88,13 +95,15 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    text = _authorization(request, secret_id, secret_key, now, lifetime_seconds, None)
+    covered = _cover(request.method, request.names, tuple(map(_name_of, request.query)))
+    text = _authorization(request, covered, secret_id, secret_key, now, lifetime_seconds, None)
     fields = [field.partition("=") for field in text.split("&")]
     return with_parameters(request, tuple([Parameter(name, value) for name, _, value in fields]))
 
 
 def _authorization(
     request: UpstreamRequest,
+    covered: _Covered,
     secret_id: str,
     secret_key: str,
     now: int,
@@ -102,16 +111,12 @@ def _authorization(
     sign_keys: SignKeys | None,
 ) -> str:
     """The signature of the request, as seven fields in the documented order."""
-    query = request.query
-    # The receiver sees a value without surrounding white space.
-    values = (request.host.encode(), *map(bytes.strip, request.values, _BLANKS))
-    covered = _cover(request.method, request.names, tuple(map(_name_of, query)))
-    template = covered.template
+    values, template = (request.host.encode(), *request.values), covered.template
     if template is not None:
-        http_text = template.fill(request.path, query, values)
+        http_text = template.fill(request.path, request.query, values)
     else:
         http_text = _http_string(request, (b"host", *request.names), values)
-    window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
+    window = _window(now, lifetime_seconds)
     key = sign_keys.find((secret_key, window)) if sign_keys is not None else None
     if key is None:
         key = q_sign.started_key(secret_key, window)
@@ -124,12 +129,21 @@ def _authorization(
     )
 
 
+@lru_cache(maxsize=16)  # the requests of one second have one
+def _window(now: int, lifetime_seconds: int) -> str:
+    return f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
+
+
 class _Covered(NamedTuple):
-    """What a signature covers: the two lists, and the template of the text; None where a name is repeated."""
+    """What a signature covers: the two lists, and the template of the text; None where a name is repeated.
+
+    `signed_names` are the names of the request's fields once it is signed.
+    """
 
     header_list: str
     parameter_list: str
     template: HttpTemplate | None
+    signed_names: tuple[bytes, ...]
 
 
 @lru_cache(maxsize=256)  # names alone
@@ -141,7 +155,7 @@ def _cover(method: str, names: tuple[bytes, ...], parameter_names: tuple[str, ..
     listed_parameters = [name for name, _ in parameters]
     repeats = len(set(listed)) != len(listed) or len(set(listed_parameters)) != len(listed_parameters)
     template = None if repeats else HttpTemplate(method, parameters, fields)
-    return _Covered(";".join(listed), ";".join(listed_parameters), template)
+    return _Covered(";".join(listed), ";".join(listed_parameters), template, (*names, b"authorization"))
 
 
 def _http_string(request: UpstreamRequest, names: Iterable[bytes], values: Iterable[bytes]) -> bytes:

@@ -45,7 +45,7 @@ def upstream_requests(draw: st.DrawFn, scheme: Scheme) -> UpstreamRequest:
     prefix = "x-cos-" if scheme is Scheme.Q_SIGN else "x-amz-"
     path = b"/" + draw(_keys).encode()
     names = draw(st.lists(_keys, max_size=4, unique_by=str.lower))
-    reserved = ("q-", "x-amz-", "x-cos-", "sign")
+    reserved = ("q-", "x-amz-", "x-cos-", "sign", "expires", "awsaccesskeyid")
     query = tuple(Parameter(name, draw(_values)) for name in names if not name.lower().startswith(reserved))
     target = render_path(path) + (b"?" + render_query(query) if query else b"")
     metadata = draw(st.lists(_names, max_size=3))
