@@ -11,7 +11,7 @@ import secrets
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
-from cos.address import Address, Level
+from cos.address import Level
 from cos.errors import COSError
 from cos.forms import FormClaim, verify_form
 from cos.framing import is_aws_chunked
@@ -27,7 +27,6 @@ from cos.signing import (
     check_window,
     is_unsigned,
     read_chunk_signatures,
-    read_claim,
     verify,
 )
 from gateway.client_certificates import NO_CERTIFICATES, CertificateTerms, ClientCertificate, check_current
@@ -78,10 +77,6 @@ class Authenticator:
         self._certificates = certificates
         self._asks_certificates = certificates.required or bool(certificates.principals)
         self.accepts_sigv2 = sigv2
-
-    def read_claim(self, request: Request, address: Address) -> Claim:
-        """The one signature of a request, if it is of a scheme that is accepted here. Raises COSError."""
-        return read_claim(request, sigv2_at=address if self.accepts_sigv2 else None)
 
     def authenticate(
         self,
@@ -147,22 +142,15 @@ class Authenticator:
         certificate: ClientCertificate | None,
     ) -> Caller:
         check_window(claim, now=int(now), limits=self._limits)
-        session = key.session
-        if session is not None and datetime.fromtimestamp(now, UTC) >= session.expires_at:
-            raise COSError("ExpiredToken")
-        if key.state is not _ACTIVE:
-            raise COSError("AccessDenied", "The access key is disabled.")
-        if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:
-            raise COSError("AccessDenied", "The access key has expired.")
-        if key.networks and not _inside(key, client_address):
-            raise COSError("AccessDenied", "The access key may not be used from this network.")
+        if not key.unconditional:
+            _check_conditions(key, now=now, client_address=client_address)
         if certificate is not None or self._asks_certificates:
             self._certificates.check_bound(key.principal, certificate, now=now)
         if isinstance(claim.terms, SigV2Terms):
             _check_sigv2(key)
+        session, address = key.session, client_address or None
         if self._uses is not None:
             self._uses.note(key.id if session is None else session.parent, now=now)
-        address = client_address or None
         if session is None:
             return Caller(key.principal, key.id, key.sorted_labels, address)
         return Caller(key.principal, key.id, key.sorted_labels, address, session.parent, session.narrowing)
@@ -213,6 +201,19 @@ class Authenticator:
                     raise COSError("InvalidAccessKeyId")
                 signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
         return open_payload(request, operation, sha256=sha256, signatures=signatures)
+
+
+def _check_conditions(key: AccessKey, *, now: float, client_address: str) -> None:
+    """Refuse a key whose time is over, which is disabled, or used from elsewhere. Raises COSError."""
+    session = key.session
+    if session is not None and datetime.fromtimestamp(now, UTC) >= session.expires_at:
+        raise COSError("ExpiredToken")
+    if key.state is not _ACTIVE:
+        raise COSError("AccessDenied", "The access key is disabled.")
+    if key.expires_at is not None and datetime.fromtimestamp(now, UTC) >= key.expires_at:
+        raise COSError("AccessDenied", "The access key has expired.")
+    if key.networks and not _inside(key, client_address):
+        raise COSError("AccessDenied", "The access key may not be used from this network.")
 
 
 def _check_sigv2(key: AccessKey) -> None:

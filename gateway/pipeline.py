@@ -24,7 +24,7 @@ from cos.errors import COSError
 from cos.operations import Body, find_operation
 from cos.request import Dialect, read_request
 from cos.rewrite import rewrite, with_content_md5, with_controls
-from cos.signing import with_hoisted_headers
+from cos.signing import read_claim, with_hoisted_headers
 from gateway.asked import access_request
 from gateway.audit_fields import described
 from gateway.authenticate import Authenticator
@@ -67,6 +67,7 @@ class Pipeline:
     ) -> None:
         self._domains = domains
         self._authenticator = authenticator
+        self._accepts_sigv2 = authenticator.accepts_sigv2
         self._authorizer = authorizer
         self._in_flight = in_flight
         self._audit = audit
@@ -128,8 +129,8 @@ class Pipeline:
             exchange.payload = self._authenticator.open_payload(request, operation, None)
             context.dry_run = read_dry_run(request, None)
         else:
-            claim = self._authenticator.read_claim(received, address)
-            context.scheme = claim.scheme
+            claim = read_claim(received, sigv2_at=address if self._accepts_sigv2 else None)
+            context.scheme = claim.terms.scheme
             caller = context.caller = self._authenticator.authenticate(
                 received,
                 address.level,

@@ -119,9 +119,13 @@ class AccessKey:
     session: SessionTerms | None = None
     sorted_labels: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
     """The labels, sorted once for all requests of the key."""
+    unconditional: bool = field(init=False, repr=False, compare=False)
+    """Whether it is good for every request: active, of no session, at any time and from any network."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sorted_labels", tuple(sorted(self.labels.items())))
+        limited = self.session is not None or self.expires_at is not None or bool(self.networks)
+        object.__setattr__(self, "unconditional", self.state is KeyState.ACTIVE and not limited)
 
 
 class AccessKeys(Protocol):
