@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cos.calls import Call, ObjectCall, UploadPartCopy
 from cos.headers import FieldNames
 from cos.request import Dialect, Request
-from cos.values import ObjectKey, VersionId
+from cos.values import ObjectKey, Region, VersionId
 from gateway.dry_run import CONTROL_NAMES
 from gateway.ports import BucketRecord
 from policies.request import AccessRequest, Caller, Resource
@@ -35,34 +35,38 @@ class _Controls(Struct, frozen=True, gc=False):
 
 
 class Ends(Struct, frozen=True, gc=False):
-    """Where a call goes, and what it copies, as the bucket registry says. `bucket` is None for the service."""
+    """Where a call goes, and what it copies, as the bucket registry says. `bucket` is None for the service.
+
+    `region` is the bucket's; for the service it is the one that the caller named, if any.
+    """
 
     bucket: BucketRecord | None
+    region: Region | None
     resource: Resource
     source_bucket: BucketRecord | None = None
+    source_region: Region | None = None
     source: Resource | None = None
 
 
 def access_request(request: Request, caller: Caller, call: Call, ends: Ends, *, now: float) -> AccessRequest:
     """The access that a resolved call asks for, before anything is measured. `now` is in Unix seconds."""
     controls, time = _controls_among(request.headers.known, request.dialect), datetime.fromtimestamp(now, UTC)
-    if isinstance(call, ObjectCall):
+    action = call.operation.action
+    # By place, in the order of its fields: copies of parts are what most requests are.
+    if isinstance(call, UploadPartCopy):
         asked = AccessRequest(
-            caller=caller,
-            action=call.operation.action,
-            resource=ends.resource,
-            part_number=call.part_number,
-            headers=controls.names,
-            time=time,
-            object_bytes=_object_bytes(request, call),
-        )
-    else:
-        part, byte_range = (call.part_number, call.byte_range) if isinstance(call, UploadPartCopy) else (None, None)
-        # By place, in the order of its fields: this is what most requests are.
-        asked = AccessRequest(
-            caller, call.operation.action, ends.resource, ends.source, part, byte_range, call.conditions,
+            caller, action, ends.resource, ends.source, call.part_number, call.byte_range, call.conditions,
             controls.names, time,
         )  # fmt: skip
+    elif isinstance(call, ObjectCall):
+        asked = AccessRequest(
+            caller, action, ends.resource, part_number=call.part_number, headers=controls.names, time=time,
+            object_bytes=_object_bytes(request, call),
+        )  # fmt: skip
+    else:
+        asked = AccessRequest(
+            caller, action, ends.resource, ends.source, conditions=call.conditions, headers=controls.names, time=time
+        )
     if controls.how_kept:
         return replace(asked, storage_class=_control_text(request, _STORAGE_CLASS), encryption=_encryption(request))
     return asked

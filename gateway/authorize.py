@@ -15,6 +15,7 @@ from cos.calls import Call, ObjectCall
 from cos.copy_source import CopySource
 from cos.documents import ObjectVersion, read_complete_parts
 from cos.errors import COSError
+from cos.values import Bucket, Region
 from gateway.asked import Ends, batch_member
 from gateway.context import Context
 from gateway.facts import SourceFacts
@@ -55,9 +56,10 @@ class Authorizer:
         if self._generation is not self._buckets.generation:
             self._generation, self._known = self._buckets.generation, {}
         if isinstance(call, ObjectCall):
-            bucket = context.bucket = self._find_bucket(address)
-            region = bucket.region if bucket is not None else None
-            return Ends(bucket, Resource(address.bucket, address.key, region, call.version_id))
+            if address.bucket is None:
+                return Ends(None, address.region, Resource(None, version_id=call.version_id))
+            bucket = context.bucket = self._find(address.bucket, address.region, "bucket")
+            return Ends(bucket, bucket.region, Resource(bucket.name, address.key, bucket.region, call.version_id))
         ends = self._known.get((address, call.source))
         if ends is None:
             return self._find_ends(context, address, call.source)
@@ -123,31 +125,24 @@ class Authorizer:
 
     def _find_ends(self, context: Context, address: Address, copied: CopySource) -> Ends:
         """Both ends of a copy, looked up. Raises COSError(AccessDenied)."""
-        bucket = context.bucket = self._find_bucket(address)
-        record = self._buckets.find(copied.bucket)
-        if record is None or copied.region not in (None, record.region):
-            raise _unregistered("source bucket")
-        context.source_bucket = record
-        resource = Resource(address.bucket, address.key, bucket.region if bucket is not None else None)
-        source = Resource(copied.bucket, copied.key, record.region, copied.version_id)
+        if address.bucket is None:
+            raise ValueError("a copy goes into a bucket")
+        bucket = context.bucket = self._find(address.bucket, address.region, "bucket")
+        record = context.source_bucket = self._find(copied.bucket, copied.region, "source bucket")
+        resource = Resource(bucket.name, address.key, bucket.region)
+        source = Resource(record.name, copied.key, record.region, copied.version_id)
         if len(self._known) >= MAX_ENDS:
             self._known.clear()
-        ends = self._known[address, copied] = Ends(bucket, resource, record, source)
+        ends = self._known[address, copied] = Ends(bucket, bucket.region, resource, record, record.region, source)
         return ends
 
-    def _find_bucket(self, address: Address) -> BucketRecord | None:
-        """The addressed bucket as registered; None for the service. Raises COSError(AccessDenied)."""
-        if address.bucket is None:
-            return None
-        record = self._buckets.find(address.bucket)
-        if record is None or address.region not in (None, record.region):
-            raise _unregistered("bucket")
+    def _find(self, name: Bucket, claimed: Region | None, what: str) -> BucketRecord:
+        """A bucket as registered, unless the caller claims another region. Raises COSError(AccessDenied)."""
+        record = self._buckets.find(name)
+        if record is None or claimed not in (None, record.region):
+            # One message for both: which buckets exist, and where, is not the caller's to find out.
+            raise COSError("AccessDenied", f"Access Denied: the {what} is not registered here in that region.")
         return record
-
-
-def _unregistered(what: str) -> COSError:
-    # One message for both: which buckets exist, and where, is not the caller's to find out.
-    return COSError("AccessDenied", f"Access Denied: the {what} is not registered here in that region.")
 
 
 def _enforce(context: Context, decision: Decision, detail: ReasonDetail) -> None:

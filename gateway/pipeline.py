@@ -148,7 +148,6 @@ class Pipeline:
             # 7  The operation's arguments, typed; buckets are looked up in the registry, not in the text.
             call = context.call = read_call(request, address, operation, self._domains)
             ends = self._authorizer.resolve(context, address, call)
-            bucket, source = ends.bucket, ends.source_bucket
 
             # 8, 9  Policy judges the call; a fact (the source's size) is measured only if a rule hinges on it.
             asked = access_request(request, caller, call, ends, now=now)
@@ -173,12 +172,7 @@ class Pipeline:
 
             # 11, 12, 13  The upstream request is rendered from what was judged, signed with a credential
             #             that is opened now, and sent.
-            upstream_request = rewrite(
-                request,
-                call,
-                region=bucket.region if bucket is not None else address.region,
-                source_region=source.region if source is not None else None,
-            )
+            upstream_request = rewrite(request, call, region=ends.region, source_region=ends.source_region)
             if context.decision is not None and context.decision.amendments:
                 added = [(amendment.name, amendment.value) for amendment in context.decision.amendments]
                 upstream_request = with_controls(upstream_request, request.dialect, added)
@@ -188,8 +182,8 @@ class Pipeline:
             response = await self._forwarder.send(
                 upstream_request,
                 body,
-                bucket=bucket,
-                source=source,
+                bucket=ends.bucket,
+                source=ends.source_bucket,
                 dialect=request.dialect,
                 replayable=operation.replayable,
                 response_timeout_seconds=self._copy_timeout_seconds if operation.name in RESULT_ROOTS else None,

@@ -70,7 +70,8 @@ def ask(context: Context, *, now: float = 1_800_000_000.25) -> None:
     assert source_bucket is not None
     resource = Resource(address.bucket, address.key, bucket.region)
     source = Resource(copied.bucket, copied.key, source_bucket.region, copied.version_id)
-    context.asked = access_request(request, caller, call, Ends(bucket, resource, source_bucket, source), now=now)
+    ends = Ends(bucket, bucket.region, resource, source_bucket, source_bucket.region, source)
+    context.asked = access_request(request, caller, call, ends, now=now)
 
 
 def certified() -> Context:
