@@ -77,7 +77,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
 
     Raises COSError(InvalidArgument, InvalidCopySource, InvalidRequest, UnexpectedContent, ...).
     """
-    headers, query, dialect = request.headers, request.target.query, request.dialect
+    headers, values, dialect = request.headers, request.target.query_values, request.dialect
     body_bytes = read_content_length(headers)
     if operation.body is _NO_BODY:
         if body_bytes != 0:
@@ -86,8 +86,8 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
         # A document is judged as it is sent: it must not say something else when unpacked.
         raise COSError("InvalidRequest", f"Expected no Content-Encoding with {operation.name}.")
     part, upload, version, conditional, stray = _find_arguments(request.target.query_names, headers.known, dialect)
-    part_number = parse_part_number(query[part].value) if part is not None else None
-    upload_id = parse_upload_id(query[upload].value) if upload is not None else None
+    part_number = parse_part_number(values[part]) if part is not None else None
+    upload_id = parse_upload_id(values[upload]) if upload is not None else None
     if not operation.copies:
         if stray is not None:
             # A range or condition of a source that is not named would be ignored upstream: say so instead.
@@ -98,7 +98,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
             operation=operation,
             address=address,
             body_bytes=body_bytes,
-            version_id=parse_version_id(query[version].value) if version is not None else None,
+            version_id=parse_version_id(values[version]) if version is not None else None,
             part_number=part_number,
             upload_id=upload_id,
         )

@@ -16,7 +16,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from cos.errors import COSError
 from cos.headers import FieldNames, Headers, printable_text
@@ -196,8 +195,8 @@ def _with_version_id(target: Target) -> Target:
     """The Go SDK deletes a version with `VersionId` (measured with 0.7.75): it becomes `versionId` here, before
     anybody could overlook it. Signatures are over lower-case names and do not notice.
     """
-    query = (Parameter("versionId" if name == "VersionId" else name, value) for name, value in target.query)
-    return replace(target, query=tuple(query))
+    renamed = [Parameter("versionId" if name == "VersionId" else name, value) for name, value in target.query]
+    return target.with_query(renamed)
 
 
 @lru_cache(maxsize=128)

@@ -26,7 +26,7 @@ from cos.framing import is_aws_chunked, read_content_codings
 from cos.headers import FieldNames, names_and_values, picker, without_blanks
 from cos.operations import SIGNATURE_PARAMETERS
 from cos.request import ECHOED_HEADERS, METADATA_PREFIXES, Dialect, Request
-from cos.target import Parameter, render_path, render_query, render_query_of
+from cos.target import Parameter, parameters_apart, render_path, render_query, render_query_of
 from cos.values import Bucket, ObjectKey, Region, UploadId
 
 Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -37,14 +37,16 @@ _Pick: TypeAlias = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 class UpstreamRequest(Struct, frozen=True, gc=False):
     """A request to COS. `target` is the exact origin-form target sent; `path` and `query` are what it says.
 
-    Its header fields have the lower-case `names`, without `host`, and as many `values` without surrounding white space,
-    as a receiver sees them. They are apart, because what follows from the names alone is remembered by them.
+    The parameters of the query are `query_names` and as many `query_values`. Its header fields have the lower-case
+    `names`, without `host`, and as many `values` without surrounding white space, as a receiver sees them. All are
+    apart, because what follows from the names alone is remembered by them.
     """
 
     method: str
     host: str
     path: bytes
-    query: tuple[Parameter, ...]
+    query_names: tuple[str, ...]
+    query_values: tuple[str, ...]
     target: bytes
     names: tuple[bytes, ...]
     values: tuple[bytes, ...]
@@ -55,7 +57,11 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
     ) -> UpstreamRequest:
         """The same of header fields that are pairs."""
         names, values = names_and_values(headers)
-        return cls(method, host, path, query, target, names, without_blanks(values))
+        return cls(method, host, path, *parameters_apart(query), target, names, without_blanks(values))
+
+    @property
+    def query(self) -> tuple[Parameter, ...]:
+        return tuple(map(Parameter, self.query_names, self.query_values))
 
     @property
     def headers(self) -> Fields:
@@ -120,12 +126,12 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
     """
     dialect = request.dialect
     destination = _find_destination(call.address, region)
-    query = request.target.query
-    if not SIGNATURE_PARAMETERS.isdisjoint(request.target.query_names):
-        query = tuple(parameter for parameter in query if parameter.name not in SIGNATURE_PARAMETERS)
+    asked = request.target
     if request.method == "OPTIONS":
-        query = ()
-    target = destination.target + b"?" + render_query_of(request.target, query) if query else destination.target
+        asked = asked.with_query(())
+    elif not SIGNATURE_PARAMETERS.isdisjoint(asked.query_names):
+        asked = asked.with_query([parameter for parameter in asked.query if parameter.name not in SIGNATURE_PARAMETERS])
+    target = destination.target + b"?" + render_query_of(asked) if asked.query_names else destination.target
     names, values = _forwarded_headers(request)
     if isinstance(call, ObjectCall):
         if call.body_bytes is None:
@@ -142,7 +148,9 @@ def rewrite(request: Request, call: Call, *, region: Region | None, source_regio
         else:
             names += _OF_A_SOURCE[dialect]
             values += (source, b"0")
-    return UpstreamRequest(request.method, destination.host, destination.path, query, target, names, values)
+    return UpstreamRequest(
+        request.method, destination.host, destination.path, asked.query_names, asked.query_values, target, names, values
+    )
 
 
 def with_content_md5(request: UpstreamRequest, document: bytes) -> UpstreamRequest:

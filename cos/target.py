@@ -19,14 +19,13 @@ from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 from cos.errors import COSError
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
 
-_name_of, _name_and_value = itemgetter(0), itemgetter(0, 2)
+_name_of, _value_of, _name_and_value = itemgetter(0), itemgetter(1), itemgetter(0, 2)
 _EQUALS_SIGNS = repeat("=")
 _OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marker"})
 """Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
@@ -60,31 +59,40 @@ class Target(Struct, frozen=True, gc=False):
 
     `path` is the percent-decoded path including its first `/`. `authority` and `scheme` are given for the
     absolute form (a client using the gateway as an HTTP proxy) and None for the origin form.
+
+    The parameters of its query are `query_names`, repeats included, and as many `query_values`. They are apart, because
+    what follows from the names alone is remembered by them. `as_rendered` says that `raw` has exactly these, in the
+    spelling of `render_query`.
     """
 
     raw: bytes
     path: bytes
-    query: tuple[Parameter, ...]
+    query_names: tuple[str, ...] = ()
+    query_values: tuple[str, ...] = ()
     scheme: str | None = None
     authority: str | None = None
-    as_rendered: tuple[Parameter, ...] | None = None
-    """The parameters that `raw` has in the spelling of `render_query`, if it has."""
-    query_names: tuple[str, ...] = ()
-    """The name of every parameter, repeats included; always those of `query`."""
+    as_rendered: bool = False
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "query_names", tuple(map(_name_of, self.query)))
+    @property
+    def query(self) -> tuple[Parameter, ...]:
+        """The parameters as pairs."""
+        return tuple(map(Parameter, self.query_names, self.query_values))
+
+    def with_query(self, query: Iterable[Parameter]) -> Target:
+        """The target with these parameters and no others; `raw` stays what was received."""
+        names, values = parameters_apart(query)
+        return Target(self.raw, self.path, names, values, self.scheme, self.authority)
 
     def values(self, name: str) -> list[str]:
         """Every value of a parameter, matched exactly."""
         if name not in self.query_names:
             return []
-        return [parameter.value for parameter in self.query if parameter.name == name]
+        return [value for held, value in zip(self.query_names, self.query_values, strict=True) if held == name]
 
     def value(self, name: str) -> str | None:
         """The first value of a parameter, or None. The only one: `find_operation` refuses repeats."""
         names = self.query_names
-        return self.query[names.index(name)].value if name in names else None
+        return self.query_values[names.index(name)] if name in names else None
 
 
 def parse_target(raw: bytes) -> Target:
@@ -96,11 +104,17 @@ def parse_target(raw: bytes) -> Target:
         _check_visible(raw)
         if not raw.startswith(b"/"):
             return _parse_absolute(raw)
-        return Target(raw, _decode_path(raw_path), parse_query(raw_query))
+        path = _decode_path(raw_path)
+        return Target(raw, path, *parameters_apart(parse_query(raw_query)))
     # Each piece has one `=`: names and values take turns.
     texts = raw_query.decode("ascii").replace("&", "=").split("=")
-    query = tuple(map(_as_parameter, zip(texts[::2], texts[1::2], strict=True)))
-    return Target(raw, _decode_path(raw_path), query, as_rendered=query)
+    return Target(raw, _decode_path(raw_path), tuple(texts[::2]), tuple(texts[1::2]), None, None, True)
+
+
+def parameters_apart(query: Iterable[Parameter]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of parameters, and their values."""
+    given = tuple(query)
+    return tuple(map(_name_of, given)), tuple(map(_value_of, given))
 
 
 def parse_query(raw: bytes) -> tuple[Parameter, ...]:
@@ -143,12 +157,9 @@ def render_query(parameters: tuple[Parameter, ...]) -> bytes:
     return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in parameters]).encode()
 
 
-def render_query_of(target: Target, parameters: tuple[Parameter, ...]) -> bytes:
-    """`render_query` of what a target asks for, or of what is left of it."""
-    # The very same tuple, so that no other parameters can be taken for those that were received.
-    if parameters is target.as_rendered:
-        return target.raw.partition(b"?")[2]
-    return render_query(parameters)
+def render_query_of(target: Target) -> bytes:
+    """`render_query` of a target's parameters."""
+    return target.raw.partition(b"?")[2] if target.as_rendered else render_query(target.query)
 
 
 def percent_encode(text: str) -> str:
@@ -197,7 +208,8 @@ def _parse_absolute(raw: bytes) -> Target:
     if not rest.startswith(b"/"):
         rest = b"/" + rest
     raw_path, _, raw_query = rest.partition(b"?")
-    return Target(raw, _decode_path(raw_path), parse_query(raw_query), scheme, authority)
+    path = _decode_path(raw_path)
+    return Target(raw, path, *parameters_apart(parse_query(raw_query)), scheme, authority)
 
 
 def _decode_query_text(encoded: str) -> str:

@@ -102,7 +102,7 @@ def _feed_target(data: bytes) -> bool:
     try:
         request = read_request("PUT", data, [(b"Host", HOST)])
         target = request.target
-        if render_query_of(target, target.query) != render_query(target.query):
+        if render_query_of(target) != render_query(target.query):
             raise PromiseBroken(f"{target.query!r} is rendered in two ways")
         if parse_target(render_path(target.path)).path != target.path:
             raise PromiseBroken(f"{target.path!r} changes when rendered")

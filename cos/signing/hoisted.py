@@ -76,5 +76,5 @@ def _moved(request: Request, hoisted: list[Parameter]) -> Request:
 
 
 def _without(request: Request, parameters: list[Parameter]) -> Request:
-    kept = tuple(parameter for parameter in request.target.query if parameter not in parameters)
-    return replace(request, target=replace(request.target, query=kept))
+    kept = [parameter for parameter in request.target.query if parameter not in parameters]
+    return replace(request, target=request.target.with_query(kept))

@@ -166,7 +166,7 @@ def _http_string(request: Request, claim: Claim, host: bytes | None = None) -> b
     values = headers.values
     if host is not None:
         values = tuple([host if name == b"host" else value for name, value in headers])
-    return template.fill(target.path, target.query, values)
+    return template.fill(target.path, target.query_values, values)
 
 
 @lru_cache(maxsize=256)  # names alone

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
 from cos.rewrite import UpstreamRequest
@@ -48,7 +47,6 @@ SIGNED_HEADERS = frozenset(
 )
 SIGNED_PREFIXES = (b"x-cos-", b"x-ci-")
 
-_name_of = itemgetter(0)
 _TOKEN_HEADER = q_sign.TOKEN_NAME.encode()
 _REPLACED = frozenset({b"authorization", _TOKEN_HEADER})
 
@@ -67,13 +65,14 @@ def sign(
         request = request.with_headers(tuple([field for field in request.headers if field[0] not in _REPLACED]))
     if token is not None:
         request = request.with_header(_TOKEN_HEADER, token.encode())
-    covered = _cover(request.method, request.names, tuple(map(_name_of, request.query)))
+    covered = _cover(request.method, request.names, request.query_names)
     text = _authorization(request, covered, secret_id, secret_key, now, lifetime_seconds, sign_keys)
     return UpstreamRequest(
         request.method,
         request.host,
         request.path,
-        request.query,
+        request.query_names,
+        request.query_values,
         request.target,
         covered.signed_names,
         (*request.values, text.encode()),
@@ -95,7 +94,7 @@ def presign(
     """
     if token is not None:
         request = with_parameters(request, (Parameter(q_sign.TOKEN_NAME, token),))
-    covered = _cover(request.method, request.names, tuple(map(_name_of, request.query)))
+    covered = _cover(request.method, request.names, request.query_names)
     text = _authorization(request, covered, secret_id, secret_key, now, lifetime_seconds, None)
     fields = [field.partition("=") for field in text.split("&")]
     return with_parameters(request, tuple([Parameter(name, value) for name, _, value in fields]))
@@ -113,7 +112,7 @@ def _authorization(
     """The signature of the request, as seven fields in the documented order."""
     values, template = (request.host.encode(), *request.values), covered.template
     if template is not None:
-        http_text = template.fill(request.path, request.query, values)
+        http_text = template.fill(request.path, request.query_values, values)
     else:
         http_text = _http_string(request, (b"host", *request.names), values)
     window = _window(now, lifetime_seconds)

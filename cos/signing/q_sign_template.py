@@ -8,16 +8,12 @@ steps in `q_sign`, which also say what a filled template must be equal to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from cos.headers import picker
 from cos.signing.encoding import encode_values
-from cos.target import Parameter
 
 Placed = tuple[str, int]
 """A canonical name, and where it is."""
-
-_value_of = itemgetter(1)
 
 
 class HttpTemplate:
@@ -33,9 +29,9 @@ class HttpTemplate:
         self._parameters_of = picker([place for _, place in parameters])
         self._fields_of = picker([place for _, place in fields])
 
-    def fill(self, path: bytes, query: tuple[Parameter, ...], field_values: tuple[bytes, ...]) -> bytes:
-        """The HTTP string of a request; `field_values` are those of all its fields, raw and in order."""
-        values = [*map(str.encode, map(_value_of, self._parameters_of(query))), *self._fields_of(field_values)]
+    def fill(self, path: bytes, parameter_values: tuple[str, ...], field_values: tuple[bytes, ...]) -> bytes:
+        """The HTTP string of a request; the values are those of all its parameters and fields, in order, fields raw."""
+        values = [*map(str.encode, self._parameters_of(parameter_values)), *self._fields_of(field_values)]
         return self._text % (path, *encode_values(values))
 
 
