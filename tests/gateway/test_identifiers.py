@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable
 
 import pytest
@@ -40,3 +41,11 @@ def test_a_forked_process_gives_other_ids(new: Callable[[], str]) -> None:
     os.waitpid(child, 0)
     assert len(theirs) == 20
     assert not {new() for _ in range(20)} & set(theirs)
+
+
+def test_a_request_id_is_given_once_beyond_what_one_third_number_has() -> None:
+    found = [new_request_id() for _ in range(2 * 256**2 + 2)]
+    assert len(set(found)) == len(found)
+    texts = [b64decode(each, validate=True).decode("ascii") for each in found]
+    assert all(re.fullmatch(r"[0-9a-f]{8}_[0-9a-f]{8}_[0-9a-f]{8}_[0-9a-f]{6}", text) for text in texts)
+    assert len({text.split("_")[2] for text in texts}) >= 3
