@@ -158,6 +158,19 @@ class Headers:
         return f"Headers({', '.join(name.decode('latin-1') for name in self.known.names)})"
 
 
+class UnrepeatedHeaders(Headers):
+    """Made of names that are known not to repeat, and of as many values without white space around them."""
+
+    __slots__ = ()
+
+    def __init__(self, known: FieldNames, values: tuple[bytes, ...]) -> None:
+        self.known = known
+        self.values = values
+        self._by_name = by_name = dict(zip(known.names, values))  # noqa: B905  # as above
+        self._repeated = _NONE_REPEATED
+        self.get = by_name.get
+
+
 def _get_single(repeated: dict[bytes, list[bytes]], name: bytes) -> bytes | None:
     values = repeated.get(name)
     if values is not None and len(values) > 1:

@@ -22,6 +22,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from cos.errors import COSError
+from cos.headers import Headers
 from cos.request import MAX_HEADER_BYTES
 from cos.target import MAX_TARGET_BYTES
 from gateway.client_certificates import ClientCertificate
@@ -33,6 +34,7 @@ from gateway.server.deadlines import Deadlines
 from gateway.server.framing import read_fields
 from gateway.server.responses import NO_TUNNEL, render_refusal
 from gateway.server.timed_protocol import TimedProtocol
+from gateway.server.usual_requests import remember, take_usual
 
 MAX_HEAD_BYTES = 32 * 1024
 """Bytes a request head may take before its end must have been seen."""
@@ -142,6 +144,14 @@ class DataProtocol(TimedProtocol):
             return
         self._resting_since = None
         if self._in_head:
+            if not self._head_bytes and self._latest is None:
+                # The parser is between requests, and stays there when it is not needed.
+                usual = take_usual(data)
+                if usual is not None:
+                    method, target, headers, body = usual
+                    channel = RequestChannel(self, method == "HEAD", False, True, _more_body=False, _held=body)
+                    self._take_up(channel, method, target, headers)
+                    return
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -195,8 +205,6 @@ class DataProtocol(TimedProtocol):
             self._stop(COSError("InvalidRequest", f"Expected at most {MAX_HEADER_BYTES} bytes of trailers."))
 
     def on_headers_complete(self) -> None:
-        if "head" in self._timers:
-            self._clear_timer("head")
         self._in_head = False
         self._head_bytes = self._trailer_bytes = 0
         parser = self._parser
@@ -208,25 +216,12 @@ class DataProtocol(TimedProtocol):
             headers, awaits_continue = read_fields(self._names, self._values, version)
         except COSError as error:
             self._stop(error)
+        remember(tuple(self._names))
         self._names.clear()
         self._values.clear()
         keep_alive = version != "1.0" and parser.should_keep_alive()
         channel = RequestChannel(self, method == b"HEAD", awaits_continue, keep_alive)
-        exchange = Exchange(
-            channel,
-            method=method.decode("ascii"),
-            raw_target=self._target,
-            headers=headers,
-            client_address=self._address,
-            certificate=self.certificate,
-            request_id=new_request_id(),
-            started=time.monotonic(),
-        )
-        if self._latest is None:
-            self._begin(channel, exchange)
-        else:
-            self._line_up(channel, exchange)
-        self._latest = channel
+        self._take_up(channel, method.decode("ascii"), self._target, headers)
         self._receiving_body = True
 
     def on_body(self, body: bytes) -> None:
@@ -249,6 +244,25 @@ class DataProtocol(TimedProtocol):
         raise error
 
     # --- requests and their answers ------------------------------------------------------------------------------
+
+    def _take_up(self, channel: RequestChannel, method: str, target: bytes, headers: Headers) -> None:
+        if "head" in self._timers:
+            self._clear_timer("head")
+        exchange = Exchange(
+            channel,
+            method=method,
+            raw_target=target,
+            headers=headers,
+            client_address=self._address,
+            certificate=self.certificate,
+            request_id=new_request_id(),
+            started=time.monotonic(),
+        )
+        if self._latest is None:
+            self._begin(channel, exchange)
+        else:
+            self._line_up(channel, exchange)
+        self._latest = channel
 
     def _begin(self, channel: RequestChannel, exchange: Exchange) -> None:
         self._running = channel
