@@ -42,8 +42,6 @@ MAX_PIPELINED = 8
 """Requests that may wait on one connection for the answer before theirs."""
 TURN_AWAY_SECONDS = 1.0
 """How long a connection too many may take to say anything, to be told SlowDown."""
-
-
 MAX_WAITING_BYTES = 64 * 1024
 """Bytes of a request body that may wait to be taken before the client is not read from any more."""
 
