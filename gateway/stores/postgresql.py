@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from ipaddress import ip_address
@@ -117,10 +117,13 @@ class PostgresqlBackend:
     @asynccontextmanager
     async def transaction(self, *, writes: bool) -> AsyncIterator[Connection]:
         isolation = "read_committed" if writes else "repeatable_read"
-        async with (
-            self._pool.taken() as driver,
-            driver.transaction(isolation=isolation, readonly=not writes),
-        ):
+        async with self._pool.taken() as driver, AsyncExitStack() as block:
+            try:
+                await block.enter_async_context(driver.transaction(isolation=isolation, readonly=not writes))
+            except BaseException:
+                # Given up while it began, it stays the driver's transaction: nobody could begin another one rightly.
+                await _drop(driver)
+                raise
             yield PostgresqlConnection(driver)
 
     async def lock_schema(self, connection: Connection) -> None:

@@ -36,6 +36,26 @@ async def test_a_write_that_is_cancelled_leaves_nothing_and_holds_nothing(databa
     assert list(await read_key_uses(database)) == ["GWAKLAST"]
 
 
+@pytest.mark.parametrize("first", ["read", "write"])
+async def test_a_transaction_that_is_cancelled_while_it_begins_spoils_no_connection(
+    database: Database, first: str
+) -> None:
+    async def begin() -> None:
+        async with database.read() if first == "read" else database.write():
+            pass
+
+    for turns in range(40):
+        task = asyncio.create_task(begin())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with database.read() as reading:
+            await reading.fetch("SELECT revision FROM revisions")
+        async with database.write() as connection:
+            await connection.execute("DELETE FROM key_uses")
+
+
 async def test_more_readers_at_once_than_connections_are_all_served(database: Database) -> None:
     async def read() -> int:
         async with database.read() as connection:
