@@ -16,7 +16,7 @@ from tests.support.client import target
 from tests.support.names import EXAMPLE, Key
 from tests.support.site import Site, fresh_key
 
-SECONDS = 10.0
+SECONDS = 30.0
 STRANGER = Key("GWnobodynobodynobody0000000000000", "no secret of anybody")
 
 

@@ -23,7 +23,7 @@ from tests.support.names import CALLER_KEY, EXAMPLE, FARAWAY, OTHER_CALLER_KEY, 
 from tests.support.site import Kind, Site, fresh_key, part_etag, pattern, quoted_md5
 from tests.support.watch import Watch
 
-RELOAD_SECONDS = 10
+RELOAD_SECONDS = 30
 CONTENT = pattern(3000, seed=54)
 POLICY = f"""\
 version: 1

@@ -17,7 +17,7 @@ from policies.problems import PolicyErrors
 from policies.regions import Territories
 from tests.policies.building import RAW, copy, document, end, on, pair, plain
 
-DEADLINE_SECONDS = 8.0
+DEADLINE_SECONDS = 30.0
 READ = plain("cos:GetObject", end(RAW, "a"))
 WRITE = plain("cos:PutObject", end(RAW, "a"))
 READING = document(on("read"))

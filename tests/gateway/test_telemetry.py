@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import select
 
-from gateway.access_log import FLUSH_SECONDS, JsonAccessLog
+from gateway.access_log import JsonAccessLog
 from gateway.limits import InFlight
 from gateway.telemetry import Telemetry
 from tests.support.fakes import Bench
+from tests.support.waiting import until
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -45,7 +45,7 @@ async def test_a_json_line_per_request_leaves_soon() -> None:
     stream = io.BytesIO()
     bench = Bench(access_log=JsonAccessLog(stream))
     await bench.copy_part()
-    await asyncio.sleep(2 * FLUSH_SECONDS)
+    await until(stream.getvalue)
     [line] = stream.getvalue().splitlines()
     written = json.loads(line)
     assert (written["event"], written["level"], written["operation"]) == ("request", "info", "UploadPartCopy")

@@ -9,7 +9,7 @@ from tests.security.attack_recipe import Recipe
 from tests.security.attack_verdict import Observed
 from tests.security.recording_upstream import RecordingUpstream
 
-LIMIT_SECONDS = 6.0
+LIMIT_SECONDS = 20.0
 """Within this an answer must be there or the connection closed."""
 SETTLE_SECONDS = 0.04
 

@@ -26,10 +26,11 @@ from tests.support.client import Client
 from tests.support.http1 import MalformedAnswer, Response
 from tests.support.names import Key
 from tests.support.servers import in_background
+from tests.support.waiting import until
 
-SHORT_SECONDS = 0.3
+SHORT_SECONDS = 1.0
 """Every deadline towards the upstream; the defaults are 5 to 600 s."""
-LONGEST_SECONDS = 8.0
+LONGEST_SECONDS = 30.0
 """No caller waits longer for an answer, three attempts and a busy machine included."""
 HOST = "dst-1250000000.cos.ap-guangzhou.myqcloud.com"
 COPY_HEADERS = (
@@ -164,14 +165,15 @@ async def test_a_fault_is_told_or_seen_and_the_next_request_is_clean(
         assert after is not None, "the request after the fault"
         assert after.status == 200
         assert after.body == {"copy": COPIED, "get": GOOD, "put": b""}[operation]
-    await _places_free(site, 2.0)
+    await _places_free(site, LONGEST_SECONDS)
 
 
 @pytest.mark.parametrize("name", ["200-error", "200-error-after-space", "200-empty", "200-html", "503-slow-down"])
 async def test_what_failed_upstream_is_written_down_as_failed(name: str, site: Site, upstream: FaultyUpstream) -> None:
     upstream.mode = MODES[name]
+    before = site.audit.read_bytes().count(b"\n")
     await site.ask("copy")
-    await asyncio.sleep(0.1)
+    await until(lambda: site.audit.read_bytes().count(b"\n") == before + 2)
     last = json.loads(site.audit.read_bytes().splitlines()[-1])
     assert (last["type"], last["result"]) == ("outcome", "failed")
 
@@ -239,11 +241,9 @@ async def test_a_client_that_leaves_in_its_upload_never_completes_it(site: Site,
     await writer.drain()
     await asyncio.sleep(0.2)
     writer.close()
-    await _places_free(site, 5.0)
-    await asyncio.sleep(0.1)
+    await _places_free(site, LONGEST_SECONDS)
+    await until(lambda: b'"client_aborted"' in site.audit.read_bytes().splitlines()[-1])
     assert upstream.uploads_completed == 0
-    last = json.loads(site.audit.read_bytes().splitlines()[-1])
-    assert last["result"] == "client_aborted"
 
 
 @pytest.mark.parametrize("mode", ["stall-before-head", "stall-mid-body"])
@@ -258,8 +258,8 @@ async def test_a_client_that_leaves_cancels_what_the_upstream_does_for_it(mode: 
             while not upstream.attempts:
                 await asyncio.sleep(0.01)
             writer.close()
-            await _places_free(site, 5.0)
-            async with asyncio.timeout(5.0):
+            await _places_free(site, LONGEST_SECONDS)
+            async with asyncio.timeout(LONGEST_SECONDS):
                 while upstream.open_now:
                     await asyncio.sleep(0.01)
 

@@ -25,7 +25,7 @@ from typing import Any
 from tests.support.names import GATEWAY_DOMAIN
 
 ROOT = Path(__file__).resolve().parents[2]
-EXIT_SECONDS = 10
+EXIT_SECONDS = 30
 
 
 class ClientFailed(Exception):

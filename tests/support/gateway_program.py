@@ -19,8 +19,8 @@ from tests.support.names import ACCOUNT, BUCKETS, CALLER_KEY, FOREIGN, GATEWAY_D
 
 COS_GATEWAY = (sys.executable, "-c", "from gateway.cli.main import main; main()")
 """The `cos-gateway` program, whether or not it is installed as a script."""
-START_SECONDS = 30
-STOP_SECONDS = 20
+START_SECONDS = 60
+STOP_SECONDS = 60
 PRINCIPAL = "team:conformance"
 OTHER_PRINCIPAL = "team:nobody"
 

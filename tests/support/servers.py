@@ -30,8 +30,8 @@ from tests.support.names import (
 )
 from tests.support.site import Kind, Site
 
-START_SECONDS = 20.0
-STOP_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 T = TypeVar("T")
 
 

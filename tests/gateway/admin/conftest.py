@@ -42,6 +42,7 @@ class Admin:
         return httpx.Client(
             base_url=f"{self.gateway.admin_endpoint}/api/v1",
             headers=headers,
+            timeout=30,
             transport=httpx.HTTPTransport(local_address=address),
         )
 
@@ -53,7 +54,7 @@ class Admin:
 
     def event_of(self, answer: httpx.Response) -> dict[str, Any]:
         """The line of one request, which is written soon after the answer. Raises LookupError."""
-        for _ in range(200):
+        for _ in range(3000):
             for event in self.events():
                 if event.get("request_id") == answer.headers["x-request-id"]:
                     return event

@@ -187,7 +187,7 @@ def test_a_page_of_the_same_origin_may_ask(admin: Admin) -> None:
 
 
 def test_two_host_headers_are_never_answered(admin: Admin) -> None:
-    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=30) as raw:
         token = admin.tokens[Role.SECURITY]
         raw.sendall(
             f"GET /api/v1/whoami HTTP/1.1\r\nHost: localhost\r\nHost: x.example\r\n"

@@ -194,7 +194,7 @@ def test_a_body_where_none_belongs_is_refused(api: httpx.Client) -> None:
 
 
 def test_an_endless_body_is_not_read_to_its_end(admin: Admin) -> None:
-    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=30) as raw:
         head = (
             "POST /api/v1/access-keys HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Authorization: Bearer {admin.tokens[Role.SECURITY]}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -207,7 +207,7 @@ def test_an_endless_body_is_not_read_to_its_end(admin: Admin) -> None:
 
 
 def test_a_request_without_a_token_is_refused_before_its_body_is_read(admin: Admin) -> None:
-    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", admin.gateway.admin_port), timeout=30) as raw:
         raw.sendall(
             b"POST /api/v1/access-keys HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 1000000\r\n\r\n"

@@ -77,7 +77,7 @@ def test_a_pair_cos_accepts_is_switched_to_and_another_is_not(api: httpx.Client,
 def test_the_gateway_removes_the_old_version_by_itself(api: httpx.Client) -> None:
     answer = api.post("/credentials/main/rotate", json={**NEW, "drain_seconds": 0})
     assert answer.status_code == 200, answer.text
-    for _ in range(200):
+    for _ in range(600):
         if states(api) == [(2, "active")]:
             break
         time.sleep(0.05)

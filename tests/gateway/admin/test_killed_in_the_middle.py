@@ -114,7 +114,9 @@ def test_a_rotation_killed_while_it_probes_leaves_the_old_credential_in_use(
 
 
 def api(port: int, token: str) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", headers={"Authorization": f"Bearer {token}"})
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{port}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
 
 
 @pytest.mark.parametrize("times", [6, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])

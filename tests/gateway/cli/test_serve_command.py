@@ -19,7 +19,7 @@ import pytest
 
 from tests.gateway.cli.conftest import PROGRAM, environment
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(30)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -55,7 +55,7 @@ def ports(printed: str) -> list[int]:
 
 
 def get(port: int, path: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
     response.read()

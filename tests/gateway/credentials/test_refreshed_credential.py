@@ -117,11 +117,11 @@ async def test_a_source_is_never_asked_twice_at_once_and_no_request_waits(clock:
     while source.asked < 2:
         await asyncio.sleep(0.01)
     # The source hangs in its second answer: what is held is answered at once, or refused at once.
-    started = asyncio.get_running_loop().time()
+    # Nothing here waits for the loop, in which the source hangs until it is told to go on.
     for _ in range(100):
         with contextlib.suppress(CredentialUnavailable):
             held.current()
-    assert asyncio.get_running_loop().time() - started < 0.1
+    assert source.asked == 2
     source.wait.set()
     await task
     assert source.most_at_once == 1

@@ -77,7 +77,7 @@ def copy_of(key: str) -> tuple[str, str]:
 
 def outcomes_of(log: Path, key: Key, count: int) -> list[dict[str, Any]]:
     """The outcomes of a session's requests, once they are written, which happens after the answers."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         # The last line may be on its way.
         events = [json.loads(line) for line in log.read_text("utf-8").rpartition("\n")[0].splitlines()]

@@ -23,7 +23,7 @@ async def echo(question: str) -> bytes:
 
 async def test_an_answer_of_any_size_arrives_whole(channel: Channel) -> None:
     answering = Answering(channel, echo)
-    answers = await asyncio.gather(*(ask(channel, f"question-{n}", timeout_seconds=10) for n in range(8)))
+    answers = await asyncio.gather(*(ask(channel, f"question-{n}", timeout_seconds=30) for n in range(8)))
     assert answers == [f"question-{n}".encode() * 100_000 for n in range(8)]
     answering.close()
 
@@ -40,7 +40,7 @@ async def test_questions_that_nobody_takes_do_not_pile_up(channel: Channel) -> N
 async def test_who_comes_later_answers_what_is_asked_then(channel: Channel) -> None:
     assert await ask(channel, "state", timeout_seconds=0.01) is None
     answering = Answering(channel, echo)
-    assert await ask(channel, "x", timeout_seconds=10) == b"x" * 100_000
+    assert await ask(channel, "x", timeout_seconds=30) == b"x" * 100_000
     answering.close()
 
 
@@ -50,12 +50,12 @@ async def test_an_answer_that_fails_is_no_answer(channel: Channel) -> None:
         raise asyncio.CancelledError
 
     answering = Answering(channel, fail)
-    assert await ask(channel, "state", timeout_seconds=10) is None
+    assert await ask(channel, "state", timeout_seconds=30) is None
     answering.close()
 
 
 @pytest.mark.parametrize("length", [1, 63, 64])
 async def test_questions_of_up_to_the_limit_arrive(channel: Channel, length: int) -> None:
     answering = Answering(channel, echo)
-    assert await ask(channel, "q" * length, timeout_seconds=10) == b"q" * length * 100_000
+    assert await ask(channel, "q" * length, timeout_seconds=30) == b"q" * length * 100_000
     answering.close()

@@ -225,7 +225,7 @@ def test_term_lets_requests_in_flight_finish_in_every_worker(fresh: Crew) -> Non
 
 def refused(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
     except ConnectionRefusedError:
         return True
     except (ConnectionResetError, TimeoutError):
