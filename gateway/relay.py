@@ -8,7 +8,7 @@ the operation answers with become the gateway's own error. A copy or Complete th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import lru_cache
 
@@ -18,7 +18,6 @@ from msgspec import Struct
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
 from cos.headers import AnswerFields, picker
-from cos.operations import Operation
 from cos.signing import EXPIRED_MESSAGE
 from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
 from gateway.context import Context
@@ -55,42 +54,63 @@ class Relay:
     def __init__(self, *, hold_seconds: float) -> None:
         self._hold_seconds = hold_seconds
 
-    async def relay(self, context: Context, response: UpstreamResponse, exchange: Exchange) -> None:
-        """Send the response and leave in `context` how it went.
+    def relay(self, context: Context, response: UpstreamResponse, exchange: Exchange) -> Awaitable[None]:
+        """Send the response and leave in `context` how it went; it was sent when this was awaited.
 
-        Raises COSError before anything was sent; UpstreamError at any time; ClientGone.
+        Raises COSError before anything was sent; UpstreamError at any time; ClientGone. So does awaiting it.
         """
         operation = context.operation
         if operation is None:
             raise ValueError("a response is relayed for a known operation")
         status = context.upstream_status = response.status
-        headers = _filtered(response.headers, context, exchange.request_id)
-        if status == 200 and operation.name in RESULT_ROOTS:
+        received = response.headers
+        passing = _passing(received.names)
+        values = passing.pick(received.values)
+        if passing.identified is not None:
+            context.upstream_request_id = received.values[passing.identified].decode("latin-1")
+        if passing.lacks_id:
+            values = (*values, exchange.request_id.encode("ascii"))
+        headers = AnswerFields(passing.names, values)
+        if status == 200 and (root := RESULT_ROOTS.get(operation.name)) is not None:
             # None of these is asked with HEAD.
             result = response.whole_body
             if result is None:
-                result = await self._held_result(context, operation, response, headers, exchange)
-            elif len(result) > MAX_JUDGED_BYTES:
+                return self._relay_held(context, root, response, headers, exchange)
+            if len(result) > MAX_JUDGED_BYTES:
                 raise _too_large()
-            if result is not None:
-                # Keep-alive white space has done its work; before an XML declaration it breaks the Python SDK.
-                result = result.lstrip()
-                status = _judged(result, operation, context)
-                await exchange.answer(status, _with_length(headers, len(result)), result)
-        elif 300 <= status < 400 and status != 304:
+            # Keep-alive white space has done its work; before an XML declaration it breaks the Python SDK.
+            result = result.lstrip()
+            if read_plain_root(result) != root:
+                status = _judged(result, root, context)
+            if passing.length is None or values[passing.length] != b"%d" % len(result):
+                headers = _with_length(headers, len(result))
+            return exchange.answer(status, headers, result)
+        if 300 <= status < 400 and status != 304:
             raise COSError("BadGateway", "The upstream answered with a redirect.")
-        elif exchange.method == "HEAD" or status == 304:
-            await self._relay_head(context, response, headers, exchange)
-        elif status >= 400:
-            await self._relay_error(context, response, headers, exchange)
-        elif context.form is not None:
-            status, fields, body = render_form_answer(context.form, list(headers))
-            await exchange.answer(status, fields, body)
-        else:
-            await exchange.start(status, headers)
-            async for piece in response.stream():
-                await exchange.write(piece)
-            await exchange.finish()
+        if exchange.method == "HEAD" or status == 304:
+            return self._relay_head(context, response, headers, exchange)
+        if status >= 400:
+            return self._relay_error(context, response, headers, exchange)
+        if context.form is not None:
+            return exchange.answer(*render_form_answer(context.form, list(headers)))
+        return self._relay_stream(response, headers, exchange)
+
+    async def _relay_stream(self, response: UpstreamResponse, headers: AnswerFields, exchange: Exchange) -> None:
+        """Anything else, as it comes."""
+        await exchange.start(response.status, headers)
+        async for piece in response.stream():
+            await exchange.write(piece)
+        await exchange.finish()
+
+    async def _relay_held(
+        self, context: Context, root: str, response: UpstreamResponse, headers: AnswerFields, exchange: Exchange
+    ) -> None:
+        """A 200 that may hide an error and did not come whole with its head."""
+        result = await self._held_result(context, root, response, headers, exchange)
+        if result is not None:
+            result = result.lstrip()
+            status = _judged(result, root, context)
+            await exchange.answer(status, _with_length(headers, len(result)), result)
 
     async def _relay_head(
         self, context: Context, response: UpstreamResponse, headers: AnswerFields, exchange: Exchange
@@ -115,7 +135,7 @@ class Relay:
     async def _held_result(
         self,
         context: Context,
-        operation: Operation,
+        root: str,
         response: UpstreamResponse,
         headers: AnswerFields,
         exchange: Exchange,
@@ -160,20 +180,17 @@ class Relay:
         error = parse_error(bytes(held))
         if error is not None:
             context.error_code = error.code
-        elif read_whole_root(bytes(held)) != RESULT_ROOTS[operation.name]:
+        elif read_whole_root(bytes(held)) != root:
             raise UpstreamBroken("the result that followed the keep-alive is not a result", sent=True)
         await exchange.finish()
         return None
 
 
-def _judged(result: bytes, operation: Operation, context: Context) -> int:
+def _judged(result: bytes, root: str, context: Context) -> int:
     """The status of a document that came with a 200: of an error it is the one that the error should have come with.
 
     Raises COSError for what is neither.
     """
-    root = RESULT_ROOTS[operation.name]
-    if read_plain_root(result) == root:
-        return 200
     error = parse_error(result)
     if error is not None:
         _raise_if_ours(error, context)
@@ -202,7 +219,7 @@ def _raise_if_ours(error: COSErrorDocument, context: Context) -> None:
 
 
 class _Passing(Struct, frozen=True, gc=False):
-    """What the names of an answer's fields say."""
+    """What the names of an answer's fields say: what of them the client may see, with a request id in any case."""
 
     names: tuple[bytes, ...]
     """Of the fields that may pass, and of the request id that is added when there is none."""
@@ -212,17 +229,8 @@ class _Passing(Struct, frozen=True, gc=False):
     """Where the upstream's request id is."""
     lacks_id: bool
     """There is none by the name that every client looks for."""
-
-
-def _filtered(received: AnswerFields, context: Context, request_id: str) -> AnswerFields:
-    """What of the upstream's fields the client may see, with a request id in any case; the upstream's is noted."""
-    passing = _passing(received.names)
-    values = passing.pick(received.values)
-    if passing.identified is not None:
-        context.upstream_request_id = received.values[passing.identified].decode("latin-1")
-    if passing.lacks_id:
-        values = (*values, request_id.encode("ascii"))
-    return AnswerFields(passing.names, values)
+    length: int | None
+    """Where among those that may pass the length of the body is."""
 
 
 @lru_cache(maxsize=256)
@@ -236,6 +244,7 @@ def _passing(names: tuple[bytes, ...]) -> _Passing:
         pick=picker(places),
         identified=identified[0] if identified else None,
         lacks_id=lacks_id,
+        length=passing.index(b"content-length") if passing.count(b"content-length") == 1 else None,
     )
 
 
