@@ -59,6 +59,11 @@ class AddressStyle(StrEnum):
     """By the first segment of the path (S3 clients)."""
 
 
+# Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
+_SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
+_BY_PATH = AddressStyle.PATH
+
+
 class Domains(Struct, frozen=True, gc=False):
     """The gateway's own host names: lower-case, without port; an IPv6 address in brackets.
 
@@ -107,17 +112,17 @@ def parse_address(host: str, path: bytes, domains: Domains) -> Address:
         raise COSError("InvalidURI", f"Expected a path that starts with '/', got {path[:40]!r}.")
     rest = path[1:]
     bucket = parsed.bucket
-    if parsed.style is AddressStyle.PATH and rest:
+    if parsed.style is _BY_PATH and rest:
         raw_bucket, _, rest = rest.partition(b"/")
         # Latin-1 cannot fail, and its letters beyond ASCII are in no bucket name.
         bucket = parse_bucket(raw_bucket.decode("latin-1"))
     if bucket is None:
         if rest:
             raise COSError("InvalidURI", f"Expected the path '/' on the service host {host[:80]!r}.")
-        return Address(Level.SERVICE, None, None, parsed.region, parsed.style)
+        return Address(_SERVICE, None, None, parsed.region, parsed.style)
     if not rest:
-        return Address(Level.BUCKET, bucket, None, parsed.region, parsed.style)
-    return Address(Level.OBJECT, bucket, parse_object_key(rest), parsed.region, parsed.style)
+        return Address(_BUCKET, bucket, None, parsed.region, parsed.style)
+    return Address(_OBJECT, bucket, parse_object_key(rest), parsed.region, parsed.style)
 
 
 @lru_cache(maxsize=1024)  # a pure function of short texts; clients repeat few hosts

@@ -17,7 +17,7 @@ from cos.conditions import CONDITION_NAMES, NO_CONDITIONS, CopyConditions, parse
 from cos.copy_source import CopySource, parse_copy_source
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_codings, read_content_length
-from cos.headers import FieldNames
+from cos.headers import FieldNames, printable_text
 from cos.operations import Body, Operation
 from cos.request import Dialect, Request
 from cos.values import (
@@ -111,8 +111,8 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
             raise COSError("InvalidRequest", "Expected no copy source range without partNumber and uploadId.")
         return PutObjectCopy(operation, address, source, conditions)
     # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
-    range_text = headers.text(range_field)
-    byte_range = parse_byte_range(range_text) if range_text else None
+    raw_range = headers.get(range_field)
+    byte_range = parse_byte_range(printable_text(range_field, raw_range)) if raw_range else None
     return UploadPartCopy(operation, address, part_number, upload_id, source, byte_range, conditions)
 
 

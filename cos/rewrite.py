@@ -78,7 +78,7 @@ class UpstreamRequest(Struct, frozen=True, gc=False):
 
 
 # Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
-_S3 = Dialect.S3
+_S3, _OBJECT = Dialect.S3, Level.OBJECT
 _FORWARDED = frozenset(
     {
         b"accept", b"accept-encoding", b"accept-language", b"access-control-request-headers",
@@ -217,7 +217,7 @@ def _find_destination(address: Address, region: Region | None) -> _Destination:
         raise ValueError("a bucket needs its region")
     else:
         host = cos_host(address.bucket, region)
-    path = b"/" if address.level is not Level.OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
+    path = b"/" if address.level is not _OBJECT or address.key is None else b"/" + address.key.encode("utf-8")
     return _Destination(host, path, render_path(path))
 
 

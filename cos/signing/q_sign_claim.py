@@ -165,8 +165,11 @@ def _canonical(field: str, name: str) -> str:
 
 def _read_token(request: Request, carrier: Carrier) -> str | None:
     """The security token, from the one place it is in. Raises COSError(AccessDenied, InvalidRequest)."""
-    header = request.headers.text(_TOKEN_HEADER)
-    if TOKEN_NAME not in request.target.query_names:
+    raw, in_query = request.headers.get(_TOKEN_HEADER), TOKEN_NAME in request.target.query_names
+    if raw is None and not in_query:
+        return None
+    header = printable_text(_TOKEN_HEADER, raw) if raw is not None else None
+    if not in_query:
         return header or None
     given = request.target.values(TOKEN_NAME)
     if len(given) > 1 or header is not None or carrier is Carrier.HEADER:

@@ -61,11 +61,13 @@ def sign(
     sign_keys: SignKeys | None,
 ) -> UpstreamRequest:
     """The request with `authorization`, and with `x-cos-security-token` (signed) when there is a token."""
-    if not _REPLACED.isdisjoint(request.names):
-        request = request.with_headers(tuple([field for field in request.headers if field[0] not in _REPLACED]))
-    if token is not None:
-        request = request.with_header(_TOKEN_HEADER, token.encode())
     covered = _cover(request.method, request.names, request.query_names)
+    if token is not None or covered.replaces:
+        if covered.replaces:
+            request = request.with_headers(tuple([field for field in request.headers if field[0] not in _REPLACED]))
+        if token is not None:
+            request = request.with_header(_TOKEN_HEADER, token.encode())
+        covered = _cover(request.method, request.names, request.query_names)
     text = _authorization(request, covered, secret_id, secret_key, now, lifetime_seconds, sign_keys)
     return UpstreamRequest(
         request.method,
@@ -115,34 +117,34 @@ def _authorization(
         http_text = template.fill(request.path, request.query_values, values)
     else:
         http_text = _http_string(request, (b"host", *request.names), values)
-    window = _window(now, lifetime_seconds)
+    window, windows = _window(now, lifetime_seconds)
     key = sign_keys.find((secret_key, window)) if sign_keys is not None else None
     if key is None:
         key = q_sign.started_key(secret_key, window)
         if sign_keys is not None:
             sign_keys.keep(secret_key, window, key)
     signature = key.sign(q_sign.string_to_sign(window, http_text))
-    return (
-        f"q-sign-algorithm=sha1&q-ak={secret_id}&q-sign-time={window}&q-key-time={window}"
-        f"&q-header-list={covered.header_list}&q-url-param-list={covered.parameter_list}&q-signature={signature}"
-    )
+    return f"q-sign-algorithm=sha1&q-ak={secret_id}&{windows}&{covered.lists}&q-signature={signature}"
 
 
 @lru_cache(maxsize=16)  # the requests of one second have one
-def _window(now: int, lifetime_seconds: int) -> str:
-    return f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
+def _window(now: int, lifetime_seconds: int) -> tuple[str, str]:
+    """The time a signature is good for, and the two fields that say it."""
+    window = f"{now - START_MARGIN_SECONDS};{now + lifetime_seconds}"
+    return window, f"q-sign-time={window}&q-key-time={window}"
 
 
 class _Covered(NamedTuple):
-    """What a signature covers: the two lists, and the template of the text; None where a name is repeated.
+    """What a signature covers: the fields that list it, and the template of the text; None where a name is repeated.
 
-    `signed_names` are the names of the request's fields once it is signed.
+    `signed_names` are the names of the request's fields once it is signed; `replaces` is whether a signature or a token
+    among them must go first.
     """
 
-    header_list: str
-    parameter_list: str
+    lists: str
     template: HttpTemplate | None
     signed_names: tuple[bytes, ...]
+    replaces: bool
 
 
 @lru_cache(maxsize=256)  # names alone
@@ -154,7 +156,12 @@ def _cover(method: str, names: tuple[bytes, ...], parameter_names: tuple[str, ..
     listed_parameters = [name for name, _ in parameters]
     repeats = len(set(listed)) != len(listed) or len(set(listed_parameters)) != len(listed_parameters)
     template = None if repeats else HttpTemplate(method, parameters, fields)
-    return _Covered(";".join(listed), ";".join(listed_parameters), template, (*names, b"authorization"))
+    return _Covered(
+        lists=f"q-header-list={';'.join(listed)}&q-url-param-list={';'.join(listed_parameters)}",
+        template=template,
+        signed_names=(*names, b"authorization"),
+        replaces=not _REPLACED.isdisjoint(names),
+    )
 
 
 def _http_string(request: UpstreamRequest, names: Iterable[bytes], values: Iterable[bytes]) -> bytes:
