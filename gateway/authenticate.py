@@ -191,16 +191,16 @@ class Authenticator:
         `claim` is None of a request without a signature.
         Raises COSError(InvalidAccessKeyId, InvalidRequest, MissingContentLength) and ports.Sealed.
         """
-        signatures = sha256 = None
-        # Signatures of COS's own scheme cover no body.
-        if claim is not None and request.dialect is _S3:
-            sha256 = claim.payload_sha256
-            if is_aws_chunked(request.headers):
-                key = self._keys.find(claim.access_key_id) or self._find_session(claim)
-                if key is None:
-                    raise COSError("InvalidAccessKeyId")
-                signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
-        return open_payload(request, operation, sha256=sha256, signatures=signatures)
+        if claim is None or request.dialect is not _S3:
+            # Signatures of COS's own scheme cover no body.
+            return open_payload(request, operation, sha256=None, signatures=None)
+        signatures = None
+        if is_aws_chunked(request.headers):
+            key = self._keys.find(claim.access_key_id) or self._find_session(claim)
+            if key is None:
+                raise COSError("InvalidAccessKeyId")
+            signatures = read_chunk_signatures(claim, key.secret.reveal(), sign_keys=self._sign_keys)
+        return open_payload(request, operation, sha256=claim.payload_sha256, signatures=signatures)
 
 
 def _check_conditions(key: AccessKey, *, now: float, client_address: str) -> None:

@@ -75,7 +75,8 @@ class Pipeline:
         self._repeated = RepeatedCompletions(forwarder, audit.record)
         self._relay = relay
         self._telemetry = telemetry
-        self._copy_timeout_seconds = copy_timeout_seconds
+        self._response_timeouts = dict.fromkeys(RESULT_ROOTS, copy_timeout_seconds)
+        """By operation, of those that COS takes its time for; the others have the transport's own."""
         self._log = structlog.get_logger("gateway.pipeline")
 
     async def handle(self, exchange: Exchange) -> None:
@@ -186,7 +187,7 @@ class Pipeline:
                 source=ends.source_bucket,
                 dialect=request.dialect,
                 replayable=operation.replayable,
-                response_timeout_seconds=self._copy_timeout_seconds if operation.name in RESULT_ROOTS else None,
+                response_timeout_seconds=self._response_timeouts.get(operation.name),
             )
 
             # 14  The answer goes back; an error inside a 200 becomes a real one.
