@@ -112,7 +112,7 @@ def read_call(request: Request, address: Address, operation: Operation, domains:
         return PutObjectCopy(operation, address, source, conditions)
     # The Python SDK sends an empty header when no range is asked for (reference page §0.7).
     raw_range = headers.get(range_field)
-    byte_range = parse_byte_range(printable_text(range_field, raw_range)) if raw_range else None
+    byte_range = _read_range(range_field, raw_range) if raw_range else None
     return UploadPartCopy(operation, address, part_number, upload_id, source, byte_range, conditions)
 
 
@@ -145,6 +145,11 @@ def _find_arguments(query_names: tuple[str, ...], known: FieldNames, dialect: Di
         conditional=tuple([(name, field) for name, field in conditions if field in known.names]),
         about_a_source=about[0] if about else None,
     )
+
+
+@lru_cache(maxsize=1024)  # objects cut into parts of one size are cut at the same places
+def _read_range(field: bytes, raw: bytes) -> ByteRange:
+    return parse_byte_range(printable_text(field, raw))
 
 
 def _is_framed(request: Request) -> bool:

@@ -103,7 +103,8 @@ def _parse_rest(rest: bytes) -> tuple[ObjectKey, VersionId | None]:
     if b"#" in rest:
         raise _refused("Expected a '#' in a copy source to be written %23.")
     decoded = percent_decode(raw_key)
-    if b"?versionid=" in decoded.lower():
+    # Only what was encoded can hold a `?` here.
+    if decoded is not raw_key and b"?versionid=" in decoded.lower():
         raise _refused("Expected the '?' before versionId in a copy source to be written as it is, got it encoded.")
     key = parse_object_key(decoded)
     return key, _parse_version(raw_query) if question_mark else None
