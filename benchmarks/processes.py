@@ -83,7 +83,7 @@ class Program:
             except OSError:
                 time.sleep(0.05)
         self.stop()
-        raise RuntimeError(f"{self._popen.args} does not listen on port {port}:\n{self.log.read_text()[-2000:]}")
+        raise RuntimeError(f"{self._popen.args!r} does not listen on port {port}:\n{self.log.read_text()[-2000:]}")
 
     def wait_for_text(self, text: str, seconds: float = 300.0) -> None:
         """Raises RuntimeError when the program ends or does not say so in time; then it is stopped."""
@@ -93,7 +93,7 @@ class Program:
                 return
             time.sleep(0.05)
         self.stop()
-        raise RuntimeError(f"{self._popen.args} does not say {text!r}:\n{self.log.read_text()[-2000:]}")
+        raise RuntimeError(f"{self._popen.args!r} does not say {text!r}:\n{self.log.read_text()[-2000:]}")
 
 
 def free_port() -> int:

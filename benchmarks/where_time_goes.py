@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from cos.operations import find_operation
 from cos.request import read_request
 from cos.rewrite import rewrite
 from cos.signing import Scheme, SignKeys, read_claim, sign
+from gateway.asked import access_request
 from gateway.audit_fields import described
 from gateway.context import Context
 from gateway.exchange import Exchange
@@ -60,10 +61,10 @@ class _Nobody:
     async def receive(self) -> tuple[bytes, bool]:
         return b"", False
 
-    async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         pass
 
-    async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         pass
 
     async def send(self, piece: bytes, *, last: bool) -> None:
@@ -109,12 +110,16 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
         call = read_call(request, address, operation, domains)
         context = Context(request_id=new_request_id(), client_address="127.0.0.1", certificate=None)
         context.request, context.address, context.operation, context.call = request, address, operation, call
-        authorizer.resolve(context, address, call)
+        ends = authorizer.resolve(context, address, call)
         now = time.time()
-        context.caller = authenticator.authenticate(
+        caller = context.caller = authenticator.authenticate(
             request, address.level, claim, now=now, client_address="127.0.0.1", certificate=None
         )
-        authorizer.judge(context, now=now)
+
+        def judged() -> Any:
+            return authorizer.judge(context, access_request(request, caller, call, ends, now=now))
+
+        judged()
         sign_keys = SignKeys()
 
         def rewritten() -> Any:
@@ -160,7 +165,7 @@ async def _measure(folder: Path) -> list[tuple[str, float]]:
             ),
             ("7 call", lambda: read_call(request, address, operation, domains)),
             ("7 buckets", lambda: authorizer.resolve(context, address, call)),
-            ("9 policy", lambda: authorizer.judge(context, now=now)),
+            ("9 policy", judged),
             ("12 rewrite", rewritten),
             ("12 sign", signed),
             ("14 conclude: outcome, metrics, access log", lambda: pipeline._conclude(answered, context, "completed")),  # noqa: SLF001

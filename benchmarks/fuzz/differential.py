@@ -96,12 +96,13 @@ class RandomRequests:
         }
         if draw.random() < 0.2:
             headers["x-cos-meta-nm"] = self._text("中文é a", 1, 8).strip().encode()
-        headers["Host"] = draw.choice(("b-1250000000.cos.ap-guangzhou.myqcloud.com", "b-1250000000.127.0.0.1"))
+        host = draw.choice(("b-1250000000.cos.ap-guangzhou.myqcloud.com", "b-1250000000.127.0.0.1"))
         if draw.random() < 0.3:
-            headers["Host"] += ":8080"
+            host += ":8080"
+        headers["Host"] = host
         # As cos_client.py does: the path keeps `/-_.~`, and `./` is written `.%2F`.
         path = quote(key.encode(), safe="/-_.~").replace("./", ".%2F")
-        url = f"http://{headers['Host']}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
+        url = f"http://{host}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         prepared = requests.Request(method, url, headers=headers).prepare()
         CosS3Auth(self._configuration, key, parameters)(prepared)
         fields = [(_bytes(name), _bytes(value)) for name, value in prepared.headers.items()]
