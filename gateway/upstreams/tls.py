@@ -61,15 +61,17 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         incoming.write(data)
         if not self._verified and not (self._shake_hands() and incoming.pending):
             return
+        asked = incoming.pending
         try:
-            plain = tls.read(incoming.pending)
+            plain = tls.read(asked)
         except ssl.SSLError as exc:
             plain = b""
             self._not_read(exc)
         else:
             if not plain:
                 self._farewell = True
-            elif incoming.pending or tls.pending():
+            elif incoming.pending or len(plain) == asked:
+                # Another record; or the rest of this one, whose beginning had come before.
                 plain = self._read_on(plain)
         if plain:
             self._inner.data_received(plain)
