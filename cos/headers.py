@@ -111,7 +111,7 @@ class Headers:
     def __init__(self, names: Sequence[bytes], values: Sequence[bytes]) -> None:
         """As many values as names, as received: `of` is for pairs."""
         self.known = known = _field_names_of(tuple(names))
-        self.values = stripped = tuple(map(bytes.strip, values, _SURROUNDING))
+        self.values = stripped = without_blanks(values)
         # They are as many; asking `zip` to see to it costs half as much again.
         self._by_name = by_name = dict(zip(known.names, stripped))  # noqa: B905
         # Nearly always no field is repeated, and the dictionary's own method is the whole answer.

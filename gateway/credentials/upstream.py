@@ -66,8 +66,8 @@ class StoredUpstreamCredentials:
         `gateway.credentials.choice` says which. Raises Sealed without a master key, unless the set-up is wholly
         static; StoreUnavailable; CredentialUnavailable (naming the account, never a secret).
         """
-        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
-            self._vault.ensure_unsealed()
+        if self._vault.sealed:
+            self._ensure_usable()
         if self._watch.contents is not self._contents:
             self._present()
         remembered = self._chosen.get((id(bucket), id(source)))
@@ -81,8 +81,8 @@ class StoredUpstreamCredentials:
 
         Raises Sealed, StoreUnavailable, CredentialUnavailable.
         """
-        if self._vault.sealed and (self._watch.holds_secrets or not self._configured):
-            self._vault.ensure_unsealed()
+        if self._vault.sealed:
+            self._ensure_usable()
         fitting = [candidate for candidate in self._present() if candidate.name == name]
         if len(fitting) != 1:
             raise CredentialUnavailable(f"Expected one active credential named {name!r}, got {len(fitting)}.")
@@ -98,6 +98,10 @@ class StoredUpstreamCredentials:
         both = sorted(self._configured.keys() & stored)
         if both:
             raise RecordExists(f"Expected each credential in one place, got {both} configured and stored.")
+
+    def _ensure_usable(self) -> None:
+        if self._watch.holds_secrets or not self._configured:
+            self._vault.ensure_unsealed()
 
     def _choose(
         self, bucket: BucketRecord | None, source: BucketRecord | None, candidates: list[_Candidate]

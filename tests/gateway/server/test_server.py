@@ -73,6 +73,18 @@ async def ok(exchange: Exchange) -> None:
     await exchange.finish(b"ok")
 
 
+class BodyCounter:
+    """Reads a body and answers; `received` are the bytes it has had so far."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    async def __call__(self, exchange: Exchange) -> None:
+        async for piece in exchange.body():
+            self.received += len(piece)
+        await ok(exchange)
+
+
 async def read_body_then_ok(exchange: Exchange) -> None:
     async for _ in exchange.body():
         pass
@@ -208,16 +220,9 @@ async def test_a_slow_reader_gets_all_of_an_answer_that_ends_the_connection() ->
 
 
 async def test_a_slow_body_that_moves_is_not_cut() -> None:
-    received = 0
-
-    async def handler(exchange: Exchange) -> None:
-        nonlocal received
-        async for piece in exchange.body():
-            received += len(piece)
-        await ok(exchange)
-
+    counter = BodyCounter()
     loop = stepped_loop()
-    async with serving(handler, replace(PATIENT, body_idle_seconds=SHORT_SECONDS)) as port:
+    async with serving(counter, replace(PATIENT, body_idle_seconds=SHORT_SECONDS)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with loop.stopped():
             writer.write(b"PUT / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 6\r\n\r\n")
@@ -226,7 +231,7 @@ async def test_a_slow_body_that_moves_is_not_cut() -> None:
                 loop.pass_time(0.9 * SHORT_SECONDS)
                 await turns()
                 writer.write(b"x")
-                await until(lambda: received == count)  # noqa: B023  # called in this round only
+                await until(lambda: counter.received == count)  # noqa: B023  # called in this round only
         assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.close()
 

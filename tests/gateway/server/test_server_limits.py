@@ -12,7 +12,7 @@ import pytest
 from gateway.exchange import Exchange
 from gateway.server.connections import Connections
 from gateway.server.data_protocol import MAX_PIPELINED
-from tests.gateway.server.test_server import PATIENT, RESTLESS, ask, ok, read_body_then_ok, serving
+from tests.gateway.server.test_server import PATIENT, RESTLESS, BodyCounter, ask, ok, read_body_then_ok, serving
 from tests.support.stepped_loop import SteppedLoop, stepped_loop
 from tests.support.waiting import PATIENCE_SECONDS, turns, until
 
@@ -277,22 +277,15 @@ async def test_a_body_that_moves_too_slowly_is_cut() -> None:
 
 
 async def test_a_body_at_the_asked_rate_is_taken() -> None:
-    received = 0
-
-    async def handler(exchange: Exchange) -> None:
-        nonlocal received
-        async for piece in exchange.body():
-            received += len(piece)
-        await ok(exchange)
-
+    counter = BodyCounter()
     loop = stepped_loop()
     deadlines = replace(PATIENT, body_idle_seconds=0.3, min_upload_bytes_per_second=1000)
-    async with serving(handler, deadlines) as port, connected(port) as (reader, writer):
+    async with serving(counter, deadlines) as port, connected(port) as (reader, writer):
         with loop.stopped():
             writer.write(HEAD + b"Connection: close\r\nContent-Length: 2000\r\n\r\n")
             for count in range(1, 21):
                 writer.write(b"x" * 100)
-                await until(lambda: received == 100 * count)  # noqa: B023  # called in this round only
+                await until(lambda: counter.received == 100 * count)  # noqa: B023  # called in this round only
                 loop.pass_time(0.05)
                 await turns()
         assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")

@@ -8,7 +8,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cos.rewrite import UpstreamRequest
 from gateway.upstreams import HttpUpstream, PoolLimits, Timeouts, TransportKind, UpstreamSettings
@@ -24,6 +24,9 @@ PATIENT = Timeouts(
     read_seconds=LONG_SECONDS,
 )
 """Beyond what a test waits: whatever ends in time ended for another reason."""
+SHORT_SECONDS = 0.1
+SHORT = replace(PATIENT, write_seconds=SHORT_SECONDS, response_seconds=SHORT_SECONDS, read_seconds=SHORT_SECONDS)
+"""For what a test waits to expire: once a connection is there."""
 
 
 class Peer:

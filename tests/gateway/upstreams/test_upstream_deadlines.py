@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
 from gateway.ports import UpstreamTimeout
 from gateway.upstreams import TransportKind
 from tests.gateway.upstreams.scripted_server import (
-    PATIENT,
+    SHORT,
+    SHORT_SECONDS,
     Peer,
     Script,
     build_request,
@@ -22,8 +22,6 @@ from tests.gateway.upstreams.scripted_server import (
 )
 from tests.support.waiting import PATIENCE_SECONDS
 
-SHORT_SECONDS = 0.1
-SHORT = replace(PATIENT, write_seconds=SHORT_SECONDS, response_seconds=SHORT_SECONDS, read_seconds=SHORT_SECONDS)
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
 from gateway.ports import UpstreamTimeout
 from gateway.upstreams import TransportKind
 from tests.gateway.upstreams.scripted_server import (
-    PATIENT,
+    SHORT,
+    SHORT_SECONDS,
     Peer,
     answering,
     build_answer,
@@ -21,9 +21,6 @@ from tests.gateway.upstreams.scripted_server import (
 )
 from tests.support.stepped_loop import SteppedLoop, stepped_loop
 from tests.support.waiting import turns, until
-
-SHORT_SECONDS = 0.1
-SHORT = replace(PATIENT, write_seconds=SHORT_SECONDS, response_seconds=SHORT_SECONDS, read_seconds=SHORT_SECONDS)
 
 
 @pytest.fixture(scope="module")

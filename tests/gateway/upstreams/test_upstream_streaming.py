@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.ports import UpstreamBroken
 from gateway.upstreams import TransportKind
+from tests.gateway.upstreams.refusing_server import PACES, check_refusals_are_delivered
 from tests.gateway.upstreams.scripted_server import (
     Peer,
     answering_always,
@@ -153,36 +152,10 @@ async def test_answer_is_delivered_while_the_client_has_nothing_to_send() -> Non
         assert stopped.is_set()
 
 
-def refuse_and_close(listener: socket.socket, answer: bytes) -> None:
-    """Answer the head of one request and close with most of its body unread: the kernel sends RST behind the answer."""
-    client, _ = listener.accept()
-    with client:
-        client.recv(1024)
-        client.sendall(answer)
-
-
-@pytest.mark.parametrize("pace", ["at once", "in turns", "late"])
+@pytest.mark.parametrize("pace", PACES)
 async def test_last_words_before_a_reset_are_delivered(pace: str) -> None:
-    """Native only. The server has its own thread: its answer and the reset arrive while this loop is busy."""
-
-    async def body() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 65_536
-            if pace == "in turns":
-                await asyncio.sleep(0)
-            elif pace == "late":
-                time.sleep(0.05)
-
-    request = build_request("PUT", headers=((b"content-length", b"1073741824"),))
-    answer = build_answer(b"<Error/>", status=b"403 Forbidden")
-    for _ in range(10):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(PATIENCE_SECONDS)
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            async with open_upstream(NATIVE, url) as upstream:
-                serving = asyncio.create_task(asyncio.to_thread(refuse_and_close, listener, answer))
-                assert await fetch(upstream, request, body()) == (403, b"<Error/>")
-                await serving
+    """Native only."""
+    await check_refusals_are_delivered(pace)
 
 
 # --- cancellation -------------------------------------------------------------------------------------------

@@ -6,8 +6,6 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import trustme
 from gateway.ports import UpstreamBroken, UpstreamUnreachable
 from gateway.upstreams import HttpUpstream, Timeouts, TransportKind, UpstreamSettings
 from gateway.upstreams.connector import is_global_address
+from tests.gateway.upstreams.refusing_server import PACES, check_refusals_are_delivered
 from tests.gateway.upstreams.scripted_server import (
     HOST,
     PATIENCE_SECONDS,
@@ -158,39 +157,12 @@ async def test_body_that_ends_with_the_connection_is_whole_only_after_a_goodbye(
             await serving
 
 
-@pytest.mark.parametrize("pace", ["at once", "in turns", "late"])
+@pytest.mark.parametrize("pace", PACES)
 async def test_last_words_before_a_reset_are_delivered_through_tls(
     pace: str, authority: trustme.CA, ca_file: Path
 ) -> None:
-    """Native only. The server has its own thread: its answer and the reset arrive while this loop is busy."""
-    context = server_context(authority.issue_cert(HOST))
-    answer = build_answer(b"<Error/>", status=b"403 Forbidden")
-
-    def refuse_and_close(listener: socket.socket) -> None:
-        accepted, _ = listener.accept()
-        # Else the answer waits behind a session ticket that is not confirmed yet, and closing throws it away.
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with accepted, context.wrap_socket(accepted, server_side=True) as client:
-            client.recv(1024)
-            client.sendall(answer)
-
-    async def body() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 65_536
-            if pace == "in turns":
-                await asyncio.sleep(0)
-            elif pace == "late":
-                time.sleep(0.05)
-
-    request = build_request("PUT", headers=((b"content-length", b"1073741824"),))
-    for _ in range(10):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(PATIENCE_SECONDS)
-            url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-            async with open_upstream(TransportKind.NATIVE, url, ca_file=ca_file) as upstream:
-                serving = asyncio.create_task(asyncio.to_thread(refuse_and_close, listener))
-                assert await fetch(upstream, request, body()) == (403, b"<Error/>")
-                await serving
+    """Native only."""
+    await check_refusals_are_delivered(pace, tls=server_context(authority.issue_cert(HOST)), ca_file=ca_file)
 
 
 async def test_byte_too_many_in_the_same_record_costs_the_connection(authority: trustme.CA, ca_file: Path) -> None:
