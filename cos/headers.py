@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -103,6 +103,8 @@ class Headers:
 
     __slots__ = ("_by_name", "_repeated", "get", "known", "values")
 
+    plain: ClassVar[bool] = False
+    """Whether the values are known to hold no control characters and to be few enough: nobody need look again."""
     known: FieldNames
     values: tuple[bytes, ...]
     get: Callable[[bytes], bytes | None]
@@ -158,10 +160,15 @@ class Headers:
         return f"Headers({', '.join(name.decode('latin-1') for name in self.known.names)})"
 
 
-class UnrepeatedHeaders(Headers):
-    """Made of names that are known not to repeat, and of as many values without white space around them."""
+class PlainHeaders(Headers):
+    """Made of names that are known not to repeat, and of as many values without white space around them.
+
+    No value holds a control character but HTAB, and all of it is within the bounds of `cos.request`.
+    """
 
     __slots__ = ()
+
+    plain = True
 
     def __init__(self, known: FieldNames, values: tuple[bytes, ...]) -> None:
         self.known = known

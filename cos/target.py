@@ -20,6 +20,7 @@ from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
 
+from cos.characters import UNRESERVED
 from cos.errors import COSError
 
 MAX_TARGET_BYTES = 8 * 1024
@@ -30,9 +31,8 @@ _EQUALS_SIGNS = repeat("=")
 _OF_KEYS = frozenset({"prefix", "delimiter", "marker", "start-after", "key-marker"})
 """Parameters of listings that may hold any character of a key, whether or not there can be such a key."""
 _HEX = frozenset(b"0123456789abcdefABCDEF")
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-_PLAIN_IN_PATHS = _UNRESERVED + b"/"
-_PLAIN_QUERY = _UNRESERVED + b"&="
+_PLAIN_IN_PATHS = UNRESERVED + b"/"
+_PLAIN_QUERY = UNRESERVED + b"&="
 # Quantifiers that give nothing back: what does not match is found out in one pass.
 _PIECE = rb"[A-Za-z0-9._~-]++=[A-Za-z0-9._~-]*+"
 _AS_RENDERED = re.compile(rb"%b(?:&%b){0,%d}+" % (_PIECE, _PIECE, MAX_PARAMETERS - 1))

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from cos.characters import UNRESERVED, unchanged
 from cos.target import percent_decode
 
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 _FREQUENT = b"%/="
 """Reserved bytes that are in the values of nearly every request."""
-_SEEN_TO = _UNRESERVED + _FREQUENT + b"\n"
+_SEEN_TO = UNRESERVED + _FREQUENT + b"\n"
+_ALL_SEEN_TO = unchanged(_SEEN_TO)
 _BYTES = tuple(bytes((byte,)) for byte in range(256))
-_ENCODED = tuple(_BYTES[byte] if byte in _UNRESERVED else b"%%%02X" % byte for byte in range(256))
+_ENCODED = tuple(_BYTES[byte] if byte in UNRESERVED else b"%%%02X" % byte for byte in range(256))
 _ENCODED_PATH = tuple("/" if byte == 0x2F else text.decode("ascii") for byte, text in enumerate(_ENCODED))
 _MAX_REPLACED = 12
 """Up to so many distinct bytes, replacing one after the other is faster than going byte by byte."""
@@ -34,9 +35,8 @@ def encode_values(values: Sequence[bytes]) -> list[bytes]:
     joined = b"\n".join(values)
     # Percent signs go first, because every other replacement brings new ones. Line feeds part the values.
     encoded = joined.replace(b"%", b"%25").replace(b"/", b"%2F").replace(b"=", b"%3D")
-    others = joined.translate(None, _SEEN_TO)
-    if others:
-        distinct = set(others)
+    if joined.translate(_ALL_SEEN_TO) != joined:
+        distinct = set(joined.translate(None, _SEEN_TO))
         if len(distinct) > _MAX_REPLACED:
             return [_encode(value) for value in values]
         for byte in distinct:
@@ -46,7 +46,7 @@ def encode_values(values: Sequence[bytes]) -> list[bytes]:
 
 
 def _encode(raw: bytes) -> bytes:
-    return b"".join([_ENCODED[byte] for byte in raw]) if raw.translate(None, _UNRESERVED) else raw
+    return b"".join([_ENCODED[byte] for byte in raw]) if raw.translate(None, UNRESERVED) else raw
 
 
 @lru_cache(maxsize=256)  # a pure function; names are few, and no secrets

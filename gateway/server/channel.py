@@ -15,10 +15,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from cos.characters import FIELD_TEXT
 from cos.headers import AnswerFields
 from gateway.exchange import ClientGone
 from gateway.server.flow import Flow
-from gateway.server.responses import NOT_IN_VALUES, opening, template_for
+from gateway.server.responses import opening, template_for
 
 _BODILESS = (204, 304)
 
@@ -160,7 +161,7 @@ class RequestChannel(Struct, eq=False):
         lines, length, coding, connection = template_for(fields.names)
         values = fields.values
         joined = b"".join(values)
-        if joined.translate(None, NOT_IN_VALUES) != joined:
+        if joined.translate(FIELD_TEXT) != joined:
             raise RuntimeError("expected header values without control characters")
         head = opening(status, int(time.time())) + lines % values
         if connection is not None and b"close" in values[connection].lower():

@@ -21,9 +21,6 @@ NO_TUNNEL = (
 )
 """A tunnel would carry what cannot be judged. Most clients show their user this text and nothing else."""
 
-NOT_IN_VALUES = bytes({*range(0x20), 0x7F} - {0x09})
-"""The control characters, which end a field or hide what follows. A tab is none of them."""
-
 _NOT_IN_NAMES = bytes(range(0x21)) + b'\x7f()<>@,;:\\[]={}"'
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from cos.headers import FieldNames, Headers, UnrepeatedHeaders, field_names
+from cos.headers import FieldNames, Headers, PlainHeaders, field_names
 
 MAX_WHOLE_BYTES = 16 * 1024
 """Longest request that is read here, body included."""
@@ -73,7 +73,7 @@ def take_usual(data: bytes) -> tuple[str, bytes, Headers, bytes] | None:
     body_bytes = int(found[length]) if length is not None else 0
     if end > MAX_HEAD_BYTES or end + body_bytes != len(data):
         return None
-    return _METHODS[found[0]], found[1], UnrepeatedHeaders(known, found[2:]), data[end:]
+    return _METHODS[found[0]], found[1], PlainHeaders(known, found[2:]), data[end:]
 
 
 def remember(names: tuple[bytes, ...]) -> None:
