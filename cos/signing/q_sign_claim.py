@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from cos.characters import unchanged
 from cos.errors import COSError
 from cos.headers import printable_text
 from cos.request import Request
@@ -41,7 +42,9 @@ _TOKEN_HEADER = TOKEN_NAME.encode()
 _TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})", re.ASCII)
 ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{40}", re.ASCII)
-_RAW_SIGNATURE = re.compile(rb"[0-9a-f]{40}")
+_SIGNATURE_BYTES = 40
+_SOME_SIGNATURE = _LAST_FIELD + b"0" * _SIGNATURE_BYTES
+_HEXADECIMAL = unchanged(b"0123456789abcdef")
 _PLAIN_LIST = re.compile(r"[a-z0-9._~-]+(?:;[a-z0-9._~-]+)*", re.ASCII)
 
 
@@ -58,7 +61,7 @@ class _Statement(NamedTuple):
 def read_header_claim(request: Request, authorization: bytes) -> Claim:
     """The claim of an Authorization header. Raises COSError(InvalidArgument, InvalidRequest, AccessDenied)."""
     statement, _, signature = authorization.rpartition(_LAST_FIELD)
-    if _RAW_SIGNATURE.fullmatch(signature) is None:
+    if len(signature) != _SIGNATURE_BYTES or signature.translate(_HEXADECIMAL) != signature:
         # Its fields are in another order than the documented one, or it is malformed.
         return _claim(request, _HEADER, parse_authorization(printable_text(b"authorization", authorization)))
     return Claim(_HEADER, *_read_before_signature(statement), signature.decode(), _read_token(request, _HEADER))
@@ -98,7 +101,7 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
 @lru_cache(maxsize=256)  # of one second, a client's signatures differ in their last field only
 def _read_before_signature(raw: bytes) -> _Statement:
     """The statement in all fields but the last. Signatures are never remembered: one in this text is one too many."""
-    return _read_statement(parse_authorization(printable_text(b"authorization", raw + _LAST_FIELD + b"0" * 40)))
+    return _read_statement(parse_authorization(printable_text(b"authorization", raw + _SOME_SIGNATURE)))
 
 
 def _read_statement(fields: Mapping[str, str]) -> _Statement:

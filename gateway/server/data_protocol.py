@@ -287,6 +287,7 @@ class DataProtocol(TimedProtocol):
 
     async def _serve(self, channel: RequestChannel, exchange: Exchange) -> None:
         """Answer a request, and then those that follow it on the connection: a task for each would cost more."""
+        this = asyncio.current_task()
         while True:
             try:
                 await self._handle(exchange)
@@ -299,7 +300,7 @@ class DataProtocol(TimedProtocol):
             finally:
                 if not channel.complete and not channel.disconnected:
                     self._left_unanswered(channel)
-            if asyncio.current_task() is not self._task:
+            if this is not self._task:
                 return
             # While it waits, nothing is kept of what was answered.
             del channel, exchange

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from cos.characters import unchanged
 from cos.headers import AnswerFields
 from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
 
@@ -41,9 +42,8 @@ STATUS_LINE_START = b"HTTP/1."
 
 # Quantifiers that give nothing back: what does not match is found out in one pass.
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
-_METHOD = re.compile(rb"[A-Z]{1,20}")
-_TARGET = re.compile(rb"[\x21-\x7e]+")
-_REQUEST_LINE = re.compile(rb"[A-Z]{1,20} [\x21-\x7e]++ HTTP/1\.1\r\n")
+MAX_METHOD_BYTES = 20
+_VISIBLE = unchanged(range(0x21, 0x7F))
 # Servers that send no reason leave out the space before it as well.
 _STATUS_LINE_TEXT = rb"HTTP/1\.[01] [1-5][0-9]{2}(?: " + _TEXT + rb")?"
 _STATUS_LINE = re.compile(_STATUS_LINE_TEXT + rb"(?=\r\n)")
@@ -81,9 +81,8 @@ def render_head(
     known = _request_names(names)
     given = (method, target, *values)
     head = known.template % given
-    joined = b"".join(given)
-    # The template ends every line itself: so what the first line is, it is by its own grammar.
-    if _LF in joined or _CR in joined or _NUL in joined or _REQUEST_LINE.match(head) is None:
+    joined = b"".join(values)
+    if _LF in joined or _CR in joined or _NUL in joined or not (_is_method(method) and _is_target(target)):
         raise _explain_refusal(method, target, zip(names, values, strict=True))
     if not known.framing:
         return head, 0
@@ -91,10 +90,18 @@ def render_head(
     return head, None if chunked else content_length or 0
 
 
+def _is_method(method: bytes) -> bool:
+    return method.isalpha() and method.isupper() and len(method) <= MAX_METHOD_BYTES
+
+
+def _is_target(target: bytes) -> bool:
+    return target != b"" and target.translate(_VISIBLE) == target
+
+
 def _explain_refusal(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> HeadError:
-    if _METHOD.fullmatch(method) is None:
+    if not _is_method(method):
         return HeadError(f"Expected a method of capital letters, got {method[:20]!r}.")
-    if _TARGET.fullmatch(target) is None:
+    if not _is_target(target):
         return HeadError("Expected a request target of visible ASCII.")
     name = next(name for name, value in headers if _NOT_IN_VALUES.search(value))
     return HeadError(f"Expected a value without CR, LF or NUL for {name[:40]!r}.")
