@@ -23,3 +23,9 @@ UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.
 """What stands for itself wherever something is percent-encoded (RFC 3986 §2.3)."""
 FIELD_TEXT = unchanged({0x09, *range(0x20, 0x7F), *range(0x80, 0x100)})
 """Of values of header fields: all but control characters, of which a tab is none here (RFC 9110 §5.5)."""
+VISIBLE = unchanged(range(0x21, 0x7F))
+"""Visible ASCII."""
+PRINTABLE = unchanged(range(0x20, 0x7F))
+"""Visible ASCII and spaces."""
+NO_CONTROLS = unchanged({*range(0x20, 0x7F), *range(0x80, 0x100)})
+"""All but control characters, tabs included."""

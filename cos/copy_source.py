@@ -22,6 +22,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from cos.address import AddressStyle, Domains, cos_host, parse_host
+from cos.characters import NO_CONTROLS
 from cos.errors import COSError
 from cos.request import Dialect
 from cos.target import percent_decode, percent_encode, render_path
@@ -31,7 +32,6 @@ MAX_COPY_SOURCE_BYTES = 8 * 1024
 
 # Looked up once: in Python 3.11 a member of an enumeration costs as much as ten other names.
 _COS, _BY_COS = Dialect.COS, AddressStyle.COS
-_CONTROLS = bytes(range(0x20)) + b"\x7f"
 
 
 class CopySource(Struct, frozen=True, gc=False):
@@ -48,7 +48,7 @@ def parse_copy_source(raw: bytes, dialect: Dialect, domains: Domains) -> CopySou
     """The value of a copy-source header. Raises COSError(InvalidCopySource) and nothing else."""
     if len(raw) > MAX_COPY_SOURCE_BYTES:
         raise _refused(f"Expected a copy source of at most {MAX_COPY_SOURCE_BYTES} bytes, got {len(raw)}.")
-    if len(raw.translate(None, _CONTROLS)) != len(raw):
+    if raw.translate(NO_CONTROLS) != raw:
         raise _refused("Expected a copy source without control characters.")
     if raw != raw.strip(b" "):
         raise _refused("Expected a copy source without leading or trailing spaces.")

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from cos.characters import PRINTABLE
 from cos.errors import COSError
 
 _name_of, _value_of = itemgetter(0), itemgetter(1)
 _SURROUNDING = repeat(b" \t")
-_PRINTABLE = bytes(range(0x20, 0x7F))
 
 
 class FieldNames:
@@ -69,7 +69,7 @@ def picker(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]
 
 def printable_text(name: bytes, value: bytes) -> str:
     """The value of a field as ASCII text. Raises COSError(InvalidRequest) when it is not visible ASCII and blanks."""
-    if value.translate(None, _PRINTABLE):
+    if value.translate(PRINTABLE) != value:
         raise COSError("InvalidRequest", f"Expected {name.decode('ascii', 'replace')!r} to be printable ASCII.")
     return value.decode("ascii")
 

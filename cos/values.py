@@ -10,6 +10,7 @@ import re
 from functools import cache, lru_cache
 from typing import NewType
 
+from cos.characters import NO_CONTROLS
 from cos.errors import COSError
 
 Bucket = NewType("Bucket", str)
@@ -31,7 +32,6 @@ MAX_ID_CHARACTERS = 1024
 
 _BUCKET = re.compile(r"([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)-([0-9]{1,20})", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,24}){0,4}", re.ASCII)
-_CONTROLS = bytes(range(0x20)) + b"\x7f"
 _PART_NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _ID = re.compile(r"[!-~]+", re.ASCII)
 
@@ -65,7 +65,7 @@ def parse_object_key(raw: bytes) -> ObjectKey:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise COSError("InvalidURI", "Expected an object key in UTF-8.") from None
-    if len(raw.translate(None, _CONTROLS)) != len(raw):
+    if raw.translate(NO_CONTROLS) != raw:
         raise COSError("InvalidURI", "Expected an object key without control characters.")
     return ObjectKey(text)
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from cos.characters import unchanged
+from cos.characters import VISIBLE
 from cos.headers import AnswerFields
 from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
 
@@ -43,7 +43,6 @@ STATUS_LINE_START = b"HTTP/1."
 # Quantifiers that give nothing back: what does not match is found out in one pass.
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 MAX_METHOD_BYTES = 20
-_VISIBLE = unchanged(range(0x21, 0x7F))
 # Servers that send no reason leave out the space before it as well.
 _STATUS_LINE_TEXT = rb"HTTP/1\.[01] [1-5][0-9]{2}(?: " + _TEXT + rb")?"
 _STATUS_LINE = re.compile(_STATUS_LINE_TEXT + rb"(?=\r\n)")
@@ -95,7 +94,7 @@ def _is_method(method: bytes) -> bool:
 
 
 def _is_target(target: bytes) -> bool:
-    return target != b"" and target.translate(_VISIBLE) == target
+    return target != b"" and target.translate(VISIBLE) == target
 
 
 def _explain_refusal(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> HeadError:

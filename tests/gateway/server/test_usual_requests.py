@@ -232,6 +232,18 @@ def test_lengths_are_bounded() -> None:
         assert (take(head % len(body) + body) is not None) is taken
 
 
+def test_what_is_read_is_plain_for_whoever_judges_it() -> None:
+    """Nobody looks at the values again: none of them holds what is refused, and they are within the same bounds."""
+    for byte in range(256):
+        taken = take_usual(BARE.replace(b": h", b": h%bi" % bytes([byte])))
+        refused = (byte < 0x20 and byte != 0x09) or byte == 0x7F
+        assert (taken is None) is refused, byte
+        if taken is not None:
+            assert taken[2].plain
+    assert not Headers.of([(b"host", b"h")]).plain
+    assert MAX_HEAD_BYTES <= MAX_HEADER_BYTES
+
+
 def test_fields_are_bounded() -> None:
     for count, taken in ((MAX_FIELDS, True), (MAX_FIELDS + 1, False)):
         names = [b"X-%d" % number for number in range(count)]
