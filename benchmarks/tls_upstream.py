@@ -1,6 +1,6 @@
 """Small part copies to an upstream that speaks TLS, as COS does. Otherwise as `benchmarks.small_copies`.
 
-    python3 -m benchmarks.tls_upstream [--seconds 5] [--rounds 3] [--connections 32 256]
+    python3 -m benchmarks.tls_upstream [--seconds 5] [--rounds 3] [--connections 1 32 256]
 
 Everybody verifies the upstream's certificate and keeps connections open.
 """
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, nargs="+", default=[32, 256])
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cosgw-benchmark-") as name:
         folder = Path(name)
