@@ -33,6 +33,7 @@ from gateway.server.connections import Admission, Connections
 from gateway.server.deadlines import Deadlines
 from gateway.server.framing import read_fields
 from gateway.server.responses import NO_TUNNEL, render_refusal
+from gateway.server.starts import Starts
 from gateway.server.timed_protocol import TimedProtocol
 from gateway.server.usual_requests import remember, take_usual
 
@@ -52,7 +53,8 @@ def data_protocol(deadlines: Deadlines, connections: Connections | None = None) 
     The configuration's app is a `gateway.exchange.Handler`.
     """
     counted = {} if connections is None else {"all_connections": connections}
-    return type("DataProtocol", (DataProtocol,), {"__slots__": (), "deadlines": deadlines, **counted})
+    shared = {"__slots__": (), "deadlines": deadlines, "starts": Starts(), **counted}
+    return type("DataProtocol", (DataProtocol,), shared)
 
 
 class DataProtocol(TimedProtocol):
@@ -65,6 +67,7 @@ class DataProtocol(TimedProtocol):
     )  # fmt: skip
 
     all_connections = Connections(max_connections=1_000_000, max_per_address=1_000_000)
+    starts: Starts[tuple[RequestChannel, Exchange]]
 
     # --- the connection ----------------------------------------------------------------------------------------
 
@@ -266,7 +269,7 @@ class DataProtocol(TimedProtocol):
         self._running = channel
         following, self._next = self._next, None
         if following is not None and not following.done():
-            following.set_result((channel, exchange))
+            self.starts.begin(self._loop, following, (channel, exchange))
             return
         # The first request, or the task is not done with the one that was answered last: it ends after that.
         self._task = task = self._loop.create_task(self._serve(channel, exchange))
@@ -292,18 +295,15 @@ class DataProtocol(TimedProtocol):
             try:
                 await self._handle(exchange)
             except ClientGone:
-                # Nobody is left to answer.
-                pass
+                pass  # nobody is left to answer
             except asyncio.CancelledError:
-                # The same, or the server ends.
-                return
+                return  # the same, or the server ends
             finally:
                 if not channel.complete and not channel.disconnected:
                     self._left_unanswered(channel)
             if this is not self._task:
                 return
-            # While it waits, nothing is kept of what was answered.
-            del channel, exchange
+            del channel, exchange  # while it waits, nothing is kept of what was answered
             self._next = following = self._loop.create_future()
             channel, exchange = await following
 

@@ -20,6 +20,7 @@ from gateway.client_certificates import read_client_certificate
 from gateway.server.connections import Admission, Connections
 from gateway.server.data_protocol import DataProtocol
 from gateway.server.deadlines import Deadlines
+from gateway.server.starts import Starts
 
 MAX_BUFFER_BYTES = 64 * 1024
 """Bytes a connection keeps each way before it waits; event loops keep up to 512 KiB by themselves."""
@@ -29,9 +30,8 @@ GOODBYE_SECONDS = 0.05
 
 def secure_protocol(deadlines: Deadlines, connections: Connections) -> type[SecureProtocol]:
     """A protocol class for `SecureServer` with these deadlines. `connections` have counted what it is given."""
-    return type(
-        "SecureProtocol", (SecureProtocol,), {"__slots__": (), "deadlines": deadlines, "all_connections": connections}
-    )
+    shared = {"__slots__": (), "deadlines": deadlines, "starts": Starts(), "all_connections": connections}
+    return type("SecureProtocol", (SecureProtocol,), shared)
 
 
 class SecureProtocol(DataProtocol):
