@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
-MAX_STARTS = 16
+MAX_STARTS = 20
 """Requests that begin in one turn: more costs cache, fewer more turns."""
 
 _Item = TypeVar("_Item")
