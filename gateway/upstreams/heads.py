@@ -28,6 +28,8 @@ from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
 
 MAX_HEAD_BYTES = 64 * 1024
 """Longest response head accepted, status line included."""
+MAX_METHOD_BYTES = 20
+"""Longest method of a request."""
 MAX_REMEMBERED_BYTES = 4 * 1024
 """Longest head whose names are remembered."""
 MAX_USUAL_FIELDS = 64
@@ -42,7 +44,6 @@ STATUS_LINE_START = b"HTTP/1."
 
 # Quantifiers that give nothing back: what does not match is found out in one pass.
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
-MAX_METHOD_BYTES = 20
 # Servers that send no reason leave out the space before it as well.
 _STATUS_LINE_TEXT = rb"HTTP/1\.[01] [1-5][0-9]{2}(?: " + _TEXT + rb")?"
 _STATUS_LINE = re.compile(_STATUS_LINE_TEXT + rb"(?=\r\n)")

@@ -84,6 +84,10 @@ class BodyCounter:
             self.received += len(piece)
         await ok(exchange)
 
+    async def has_read(self, count: int) -> None:
+        """Wait until it has had exactly so many."""
+        await until(lambda: self.received == count)
+
 
 async def read_body_then_ok(exchange: Exchange) -> None:
     async for _ in exchange.body():
@@ -231,7 +235,7 @@ async def test_a_slow_body_that_moves_is_not_cut() -> None:
                 loop.pass_time(0.9 * SHORT_SECONDS)
                 await turns()
                 writer.write(b"x")
-                await until(lambda: counter.received == count)  # noqa: B023  # called in this round only
+                await counter.has_read(count)
         assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.close()
 
