@@ -6,6 +6,7 @@ the peer agreed, and not one byte too many arrived: that byte would answer the n
 Facts the code rests on:
 - the response is read while the request is still being sent, so an early refusal is delivered, not lost;
 - one task waits for the response, and at most one more sends the body;
+- a request that is whole leaves with others (see `departures`), right after a last look at what the socket holds;
 - one timer serves all deadlines and is moved lazily: a request that meets its deadlines starts no timer;
 - `abort` is the answer to everything unexpected; `connection_lost` always follows it.
 """
@@ -21,6 +22,7 @@ from typing import cast
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.upstreams.chunked import LAST_CHUNK, render_chunk
 from gateway.upstreams.deadline import Deadline
+from gateway.upstreams.departures import Departures, NotQuiet
 from gateway.upstreams.gone import GONE
 from gateway.upstreams.heads import ResponseHead
 from gateway.upstreams.last_words import identity, last_words
@@ -42,13 +44,14 @@ class Connection(asyncio.Protocol):
     """A socket that speaks HTTP/1.1 as a client. Made by `Connector`, owned by `Pool`."""
 
     __slots__ = (
-        "_deadline", "_drainer", "_error", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
-        "_reading_paused", "_response", "_send_complete", "_send_error", "_sent", "_socket_id", "_transport",
-        "_unsent_bytes", "_waiter", "used_before",
+        "_deadline", "_departures", "_drainer", "_error", "_loop", "_on_lost", "_pieces", "_pieces_bytes", "_poll",
+        "_reading_paused", "_request", "_response", "_send_complete", "_send_error", "_sent", "_socket_id",
+        "_transport", "_unsent_bytes", "_waiter", "used_before",
     )  # fmt: skip
 
-    def __init__(self, on_lost: Callable[[Connection], None]) -> None:
+    def __init__(self, on_lost: Callable[[Connection], None], departures: Departures) -> None:
         self._on_lost = on_lost
+        self._departures = departures
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = GONE
         self._poll = select.poll()
@@ -63,6 +66,8 @@ class Connection(asyncio.Protocol):
         # These begin anew with every exchange. Between exchanges the response is complete.
         self._response = ResponseReader(b"", complete=True)
         self._sent = self._send_complete = False
+        self._request = b""
+        """A whole one that has yet to leave."""
         # An exchange that leaves the connection clean leaves these as it found them.
         self._error: UpstreamError | None = None
         self._send_error: BaseException | None = None
@@ -80,10 +85,6 @@ class Connection(asyncio.Protocol):
     def response_started(self) -> bool:
         """Whether any byte of the current response arrived."""
         return self._response.started
-
-    def is_quiet(self) -> bool:
-        """No byte and no end waits in the socket: the loop may not have seen yet what the kernel already holds."""
-        return not self._transport.is_closing() and not self._poll.poll(0)
 
     def rest(self, max_idle_seconds: float) -> bool:
         """Wait for the next exchange at most this long, then close; False unless the last one left all clean."""
@@ -115,23 +116,21 @@ class Connection(asyncio.Protocol):
         """Send a request and wait until the head of its response is here.
 
         `length` is the number of body bytes the head declares, None when it declares chunks; exactly that many
-        are sent or the connection is dropped. Whatever `body` raises comes out unchanged. Raises UpstreamError.
+        are sent or the connection is dropped. Whatever `body` raises comes out unchanged. Raises UpstreamError;
+        NotQuiet before `body` is asked for anything.
         On any failure, cancellation included, the connection is gone.
         """
         self._response = response = ResponseReader(method)
         self._sent = self._send_complete = False
         transport = self._transport
-        if transport.is_closing():
-            raise UpstreamBroken("The connection to the upstream was closed.", sent=False)
         try:
             if not isinstance(body, bytes) or len(body) > INLINE_BODY_BYTES:
                 self._deadline.clear()
                 return await self._exchange_stream(head, body, length, timeouts)
             if body or length != 0:
                 head += _frame_whole(body, length)
-            self._sent = True
-            transport.write(head)
-            self._send_complete = not transport.is_closing()
+            self._request = head
+            self._departures.add(self._send_whole)
             self._deadline.set(timeouts.response_seconds, "a response head")
             while (received := response.head) is None:
                 if self._error is not None:
@@ -184,6 +183,8 @@ class Connection(asyncio.Protocol):
     ) -> ResponseHead:
         stream = _slices(body) if isinstance(body, bytes) else body
         try:
+            if not self._is_quiet():
+                raise NotQuiet
             self._write(head)
             sender = self._loop.create_task(self._send_stream(stream, length, timeouts))
             sender.add_done_callback(self._on_sender_done)
@@ -223,6 +224,22 @@ class Connection(asyncio.Protocol):
             drainer.set_result(None)
 
     # --- sending ---------------------------------------------------------------------------------------------
+
+    def _is_quiet(self) -> bool:
+        """No byte and no end waits in the socket: the loop may not have seen yet what the kernel already holds.
+
+        A new connection is not asked: its bytes may be TLS's own.
+        """
+        return not self._transport.is_closing() and not (self.used_before and self._poll.poll(0))
+
+    def _send_whole(self) -> None:
+        head, self._request = self._request, b""
+        if self._is_quiet():
+            self._sent = True
+            self._transport.write(head)
+            self._send_complete = not self._transport.is_closing()
+        else:
+            self._fail(NotQuiet())
 
     async def _send_stream(self, stream: AsyncIterator[bytes], length: int | None, timeouts: Timeouts) -> None:
         left = length
@@ -311,10 +328,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         response = self._response
-        if response.complete:
+        if response.complete or not self._sent:
             # Nobody asked for these bytes: whoever asks next must not get them.
             response.excess = True
-            self.abort()
+            self._fail(NotQuiet())
             return
         try:
             body = response.feed(data)
@@ -355,7 +372,7 @@ class Connection(asyncio.Protocol):
                     raise ResponseError(f"Expected a response, got a broken connection: {exc}.")
                 self._response.end()
             except ResponseError as error:
-                self._error = UpstreamBroken(str(error), sent=self._sent)
+                self._error = UpstreamBroken(str(error), sent=True) if self._sent else NotQuiet()
         self._deadline.close()
         self._wake()
         self._on_lost(self)

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.ports import UpstreamUnreachable
 from gateway.upstreams.connection import Connection
+from gateway.upstreams.departures import Departures
 from gateway.upstreams.pool import Origin
 from gateway.upstreams.tls import TlsLayer
 
@@ -28,6 +29,7 @@ class Connector:
     def __init__(self, *, tls: ssl.SSLContext, guarded: bool) -> None:
         self._tls = tls
         self._guarded = guarded
+        self._departures = Departures()
 
     async def connect(
         self, origin: Origin, on_lost: Callable[[Connection], None], connect_seconds: float
@@ -51,7 +53,7 @@ class Connector:
         addresses = await resolve(origin.host, origin.port, guarded=self._guarded)
         failure: OSError | None = None
         for address in addresses:
-            connection = Connection(on_lost)
+            connection = Connection(on_lost, self._departures)
             try:
                 if origin.server_name is None:
                     await loop.create_connection(_give(connection), address, origin.port)

@@ -56,14 +56,13 @@ class Pool:
         self._emptied: asyncio.Event | None = None
 
     def take_resting(self, origin: Origin) -> Connection | None:
-        """The clean connection used last, when one rests."""
+        """The clean connection used last, when one rests. The socket may know better: see `Connection.exchange`."""
         places = self._origins.get(origin)
         if places is not None:
             while places.idle:
                 connection = places.idle.pop()
-                if connection.is_quiet():
+                if not connection.lost:
                     return connection
-                connection.abort()
         return None
 
     async def acquire(self, origin: Origin, *, wait_seconds: float, connect_seconds: float) -> Connection:
@@ -82,10 +81,9 @@ class Pool:
             handed_over = await self._wait_for_place(places, deadline)
             if handed_over is None:
                 return await self._open_connection(places, connect_seconds)
-            if handed_over.is_quiet():
+            if not handed_over.lost:
                 return handed_over
             # Lost on the way from one request to the next: its place is freed by `_on_lost`.
-            handed_over.abort()
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: to the longest waiter or to rest when it is clean, away with it otherwise."""

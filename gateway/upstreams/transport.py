@@ -4,7 +4,8 @@ Request extensions read: `target` (exact request target), `sni_hostname` (TLS na
 and `response`: the wait for the head). The request's headers are sent as they stand; none is added. They
 must frame the body: `content-length` or `transfer-encoding: chunked`.
 
-One retry happens here and no other: a reused connection that was closed by the peer before the first byte of
+A resting connection that turns out not to be quiet before anything was sent is dropped for the next one. One retry
+happens here and no other: a reused connection that was closed by the peer before the first byte of
 an answer, with a body held in memory and a method other than POST (RFC 9112 §9.3.1). The resting
 connections of that origin are dropped first, since they are likely as dead.
 
@@ -27,6 +28,7 @@ from cos.headers import AnswerFields
 from gateway.ports import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.connector import Connector
+from gateway.upstreams.departures import NotQuiet
 from gateway.upstreams.framing import HeadError
 from gateway.upstreams.heads import render_head
 from gateway.upstreams.pool import NoFreeConnection, Origin, Pool
@@ -101,7 +103,9 @@ class NativeTransport(httpx.AsyncBaseTransport):
             try:
                 received = await connection.exchange(head, body, method, length, timeouts)
                 break
-            except UpstreamBroken:
+            except UpstreamBroken as failure:
+                if isinstance(failure, NotQuiet) and connection.used_before:
+                    continue  # nothing was sent, and nothing taken of the body: with the next connection
                 replayable = isinstance(body, bytes) and method != b"POST"
                 if repeated or not replayable or not connection.used_before or connection.response_started:
                     raise

@@ -128,33 +128,63 @@ async def test_bytes_after_a_response_never_answer_the_next_request(
     assert server.connections == 2
 
 
-def answer_then_poison(listener: socket.socket, speak_up: threading.Event, spoken: threading.Event) -> None:
-    """Answer, and once told so send another answer that nobody asked for; the next connection is well served."""
-    first, _ = listener.accept()
-    with first:
-        first.recv(65536)
-        first.sendall(build_answer())
-        speak_up.wait(PATIENCE_SECONDS)
-        first.sendall(POISON)
-        spoken.set()
-        second, _ = listener.accept()
-        with second:
-            second.recv(65536)
-            second.sendall(build_answer(b"clean"))
+class Poisoner:
+    """Answers, and once told so sends another answer that nobody asked for; the next connection is well served."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._told, self._spoken = threading.Event(), threading.Event()
+        self.received = b""
+
+    def serve(self) -> None:
+        first, _ = self._listener.accept()
+        with first:
+            first.recv(65536)
+            first.sendall(build_answer())
+            self._told.wait(PATIENCE_SECONDS)
+            first.sendall(POISON)
+            self._spoken.set()
+            second, _ = self._listener.accept()
+            with second:
+                while not self.received.endswith(b"body"):
+                    self.received += second.recv(65536)
+                second.sendall(build_answer(b"clean"))
+
+    def speak_up(self) -> None:
+        """Block the loop until the kernel has taken the bytes in."""
+        self._told.set()
+        assert self._spoken.wait(PATIENCE_SECONDS)
 
 
-async def test_bytes_the_loop_has_not_seen_yet_never_answer_the_next_request() -> None:
-    speak_up, spoken = threading.Event(), threading.Event()
+@pytest.mark.parametrize(
+    ("moment", "streamed"),
+    [("before it is asked", False), ("before it is asked", True), ("before it leaves", False), ("as it leaves", False)],
+)
+async def test_bytes_the_loop_has_not_seen_yet_never_answer_the_next_request(moment: str, streamed: bool) -> None:
+    loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE_SECONDS)
+        peer = Poisoner(listener)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_upstream(NATIVE, url) as upstream:
-            serving = asyncio.create_task(asyncio.to_thread(answer_then_poison, listener, speak_up, spoken))
+            serving = asyncio.create_task(asyncio.to_thread(peer.serve))
             assert await fetch(upstream) == (200, b"fine")
-            speak_up.set()
-            assert spoken.wait(PATIENCE_SECONDS)  # the loop is busy while the kernel takes the bytes in
-            assert await fetch(upstream, build_request("POST")) == (200, b"clean")
+            match moment:
+                case "before it is asked":
+                    peer.speak_up()
+                case "as it leaves":
+                    # In the turn in which it leaves, just before that.
+                    loop.call_soon(loop.call_soon, peer.speak_up)
+            request = build_request("POST", headers=((b"content-length", b"4"),))
+            asking = asyncio.create_task(fetch(upstream, request, pieces(b"bo", b"dy") if streamed else b"body"))
+            if moment == "before it leaves":
+                await asyncio.sleep(
+                    0
+                )  # it was given to its connection, and the loop looks at the socket before it leaves
+                peer.speak_up()
+            assert await asking == (200, b"clean")
             await serving
+    assert peer.received.startswith(b"POST ")
 
 
 async def test_unread_response_takes_its_connection_along(kind: TransportKind) -> None:

@@ -1,0 +1,39 @@
+"""Calls that are made together in the loop's next turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from gateway.upstreams.departures import Departures
+from tests.support.waiting import turns
+
+
+async def test_calls_are_made_in_the_next_turn_in_their_order() -> None:
+    departures, made = Departures(), list[int]()
+    for number in range(3):
+        departures.add(lambda number=number: made.append(number))  # type: ignore[misc]  # bound early
+    assert made == []
+    await turns(2)
+    assert made == [0, 1, 2]
+    departures.add(lambda: made.append(3))
+    await turns(2)
+    assert made == [0, 1, 2, 3]
+
+
+async def test_a_call_that_fails_keeps_no_other_from_being_made() -> None:
+    departures, made, told = Departures(), list[str](), list[dict[str, Any]]()
+
+    def fail() -> None:
+        raise RuntimeError("not this one")
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    departures.add(lambda: made.append("before"))
+    departures.add(fail)
+    departures.add(lambda: made.append("after"))
+    await turns(3)
+    assert made == ["before", "after"]
+    assert [str(context["exception"]) for context in told] == ["not this one"]
+    departures.add(lambda: made.append("later"))
+    await turns(2)
+    assert made == ["before", "after", "later"]
