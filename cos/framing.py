@@ -8,10 +8,10 @@ will be framed from this value.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from cos.errors import COSError
 from cos.headers import FieldNames, Headers
+from cos.remembering import remembering
 
 DECODED_LENGTH = b"x-amz-decoded-content-length"
 _CODING, _LENGTH_FIELD, _CONTENT_SHA256 = b"transfer-encoding", b"content-length", b"x-amz-content-sha256"
@@ -69,7 +69,7 @@ def read_content_length(headers: Headers) -> int | None:
     return int(raw_length)
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _has_only_a_length(known: FieldNames) -> bool:
     """Whether Content-Length, if it is there, is all that is said about how long the body and its content are."""
     return _CODING not in known.names and _CONTENT_SHA256 not in known.names

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from functools import lru_cache
 
 from cos.checksums import CHECKSUM_PREFIX, CHECKSUMS, Checksum, render_checksum
 from cos.errors import COSError
 from cos.framing import is_aws_chunked, read_content_length
 from cos.headers import FieldNames, Headers
 from cos.operations import Operation
+from cos.remembering import remembering
 from cos.request import Dialect, Request
 from cos.signing.chunked import SIGNED_PREFIX, TRAILER_SUFFIX, ChunkDecoder, ChunkSignatures
 
@@ -122,7 +122,7 @@ def open_payload(
     return PayloadReader(checksums=checksums, decoder=decoder, length_bytes=length)
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _may_promise(known: FieldNames) -> bool:
     return not _PROMISES.isdisjoint(known.names)
 

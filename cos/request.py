@@ -20,6 +20,7 @@ from msgspec import Struct
 from cos.characters import FIELD_TEXT
 from cos.errors import COSError
 from cos.headers import FieldNames, Headers, printable_text
+from cos.remembering import remembering
 from cos.target import Parameter, Target, parse_target
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
@@ -139,7 +140,7 @@ class _Fields(NamedTuple):
     s3: bool
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _judge_fields(known: FieldNames) -> _Fields:
     controls = [name for name in known.distinct if name.startswith(_DIALECT_PREFIXES) and name not in ECHOED_HEADERS]
     return _Fields(
@@ -180,7 +181,7 @@ class _Parameters(NamedTuple):
     s3: bool
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _judge_parameters(names: tuple[str, ...]) -> _Parameters:
     """Names that differ only in case are wrong: they have two meanings. Families are told apart in any case."""
     seen: dict[str, str] = {}
@@ -204,7 +205,7 @@ def _with_version_id(target: Target) -> Target:
     return target.with_query(renamed)
 
 
-@lru_cache(maxsize=128)
+@remembering(128)
 def _read_host(raw: bytes) -> str:
     """The Host field as lower-case text."""
     if not raw:

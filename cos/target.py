@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import partial
 from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from cos.characters import UNRESERVED
 from cos.errors import COSError
+from cos.remembering import remembering
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_PARAMETERS = 100
@@ -183,7 +184,7 @@ def percent_decode(raw: bytes) -> bytes:
     return bytes(decoded)
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _decode_path(raw: bytes) -> bytes:
     """`percent_decode` of a target's path. The parts of an upload come to one path, and share the bytes of it."""
     _check_visible(raw)

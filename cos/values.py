@@ -7,11 +7,11 @@ Source: COS API, "Bucket Overview", "Object Overview", "Multipart Upload" (436/1
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
 from typing import NewType
 
 from cos.characters import NO_CONTROLS
 from cos.errors import COSError
+from cos.remembering import remembering
 
 Bucket = NewType("Bucket", str)
 """`<BucketName>-<APPID>`: lower-case letters, digits and hyphens, then the numeric APPID."""
@@ -70,7 +70,7 @@ def parse_object_key(raw: bytes) -> ObjectKey:
     return ObjectKey(text)
 
 
-@cache  # what raises is not kept: there are 10,000 texts at most
+@remembering(MAX_PART_NUMBER)
 def parse_part_number(text: str) -> PartNumber:
     """ASCII digits without leading zeros, 1 to 10,000. Raises COSError(InvalidArgument)."""
     if _PART_NUMBER.fullmatch(text):
@@ -83,7 +83,7 @@ def parse_part_number(text: str) -> PartNumber:
     )
 
 
-@lru_cache(maxsize=256)  # the parts of an upload name it
+@remembering(256)  # the parts of an upload name it
 def parse_upload_id(text: str) -> UploadId:
     """An opaque upload ID of visible ASCII. Raises COSError(InvalidArgument)."""
     return UploadId(_parse_id("uploadId", text))

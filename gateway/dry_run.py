@@ -7,10 +7,9 @@ it: a header that somebody on the way could add or take away must not decide whe
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cos.errors import COSError
 from cos.headers import FieldNames
+from cos.remembering import remembering
 from cos.request import Request
 from cos.signing import Claim
 from cos.xml import element, render_document
@@ -49,7 +48,7 @@ def read_dry_run(request: Request, claim: Claim | None) -> bool:
     return asked
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _asks(known: FieldNames) -> bool:
     return any(name in known.names for name in CONTROL_NAMES)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from functools import lru_cache
 
 import structlog
 from msgspec import Struct
@@ -18,6 +17,7 @@ from msgspec import Struct
 from cos.errors import ERRORS, COSError
 from cos.forms import render_form_answer
 from cos.headers import AnswerFields, picker
+from cos.remembering import remembering
 from cos.signing import EXPIRED_MESSAGE
 from cos.xml import COSErrorDocument, parse_error, read_plain_root, read_whole_root
 from gateway.context import Context
@@ -233,7 +233,7 @@ class _Passing(Struct, frozen=True, gc=False):
     """Where among those that may pass the length of the body is."""
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _passing(names: tuple[bytes, ...]) -> _Passing:
     places = [place for place, name in enumerate(names) if name not in _STAYS]
     passing = [names[place] for place in places]

@@ -5,10 +5,9 @@ Source: threat model C3 (never header and query together, each field once).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cos.address import Address
 from cos.errors import COSError
+from cos.remembering import remembering
 from cos.request import Request
 from cos.rewrite import UpstreamRequest
 from cos.signing import q_sign, q_sign_claim, q_sign_make, sigv2, sigv2_claim, sigv4, sigv4_claim, sigv4_make
@@ -63,7 +62,7 @@ def read_claim(request: Request, *, sigv2_at: Address | None = None) -> Claim:
     raise COSError("AccessDenied", f"Expected an Authorization of q-sign-algorithm=sha1 or {sigv4.ALGORITHM}.")
 
 
-@lru_cache(maxsize=256)  # names alone
+@remembering(256)  # names alone
 def _schemes_in_query(names: tuple[str, ...]) -> tuple[Scheme, ...]:
     """The schemes that any of these parameters belongs to."""
     return tuple(scheme for scheme, carriers in _CARRIERS.items() if not carriers.isdisjoint(names))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from cos.characters import UNRESERVED, unchanged
+from cos.remembering import Memory
 from cos.target import percent_decode
 
 _FREQUENT = b"%/="
@@ -21,6 +22,8 @@ _ALL_SEEN_TO = unchanged(_SEEN_TO)
 _BYTES = tuple(bytes((byte,)) for byte in range(256))
 _ENCODED = tuple(_BYTES[byte] if byte in UNRESERVED else b"%%%02X" % byte for byte in range(256))
 _ENCODED_PATH = tuple("/" if byte == 0x2F else text.decode("ascii") for byte, text in enumerate(_ENCODED))
+_MAX_OFTEN_BYTES = 512
+"""Longest value of which the encoding is remembered."""
 _MAX_REPLACED = 12
 """Up to so many distinct bytes, replacing one after the other is faster than going byte by byte."""
 
@@ -43,6 +46,14 @@ def encode_values(values: Sequence[bytes]) -> list[bytes]:
             encoded = encoded.replace(_BYTES[byte], _ENCODED[byte])
     parted = encoded.split(b"\n")
     return parted if len(parted) == len(values) else [_encode(value) for value in values]
+
+
+def _encode_one(raw: bytes) -> bytes:
+    return raw if raw.isalnum() else encode_values((raw,))[0]
+
+
+encode_often = Memory(_encode_one, 1024, keep=lambda raw: len(raw) <= _MAX_OFTEN_BYTES).__getitem__
+"""The same of one value that is in many requests and is no secret."""
 
 
 def _encode(raw: bytes) -> bytes:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from cos.characters import unchanged
 from cos.errors import COSError
 from cos.headers import printable_text
+from cos.remembering import remembering
 from cos.request import Request
 from cos.signing.claim import Carrier, Claim, QSignTerms, Window
 from cos.signing.encoding import decode_name, encode_name
@@ -98,7 +99,7 @@ def _claim(request: Request, carrier: Carrier, fields: Mapping[str, str]) -> Cla
     return Claim(carrier, *_read_statement(fields), fields["q-signature"], _read_token(request, carrier))
 
 
-@lru_cache(maxsize=256)  # of one second, a client's signatures differ in their last field only
+@remembering(256)  # of one second, a client's signatures differ in their last field only
 def _read_before_signature(raw: bytes) -> _Statement:
     """The statement in all fields but the last. Signatures are never remembered: one in this text is one too many."""
     return _read_statement(parse_authorization(printable_text(b"authorization", raw + _SOME_SIGNATURE)))

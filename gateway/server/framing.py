@@ -5,12 +5,12 @@ The HTTP parser in front accepts more than one. Source: RFC 9112 §6; threat mod
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from cos.errors import COSError
 from cos.framing import parse_length, read_body_length
 from cos.headers import FieldNames, Headers
+from cos.remembering import remembering
 from cos.request import MAX_HEADER_BYTES, MAX_HEADERS
 
 _LENGTH, _CODING, _EXPECT = b"content-length", b"transfer-encoding", b"expect"
@@ -48,7 +48,7 @@ def read_fields(names: list[bytes], values: list[bytes], version: str) -> tuple[
     return headers, False
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def _read_names(known: FieldNames) -> Names:
     deciding = [name for name in known.names if name in _DECIDING]
     return Names(bool(deciding) and deciding != [_LENGTH], known.names.index(_LENGTH) if _LENGTH in deciding else None)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cos.errors import COSError
 from cos.header_names import spell_head, spell_name
+from cos.remembering import remembering
 from gateway.errors import error_body, error_headers
 from gateway.identifiers import new_request_id
 
@@ -34,7 +35,7 @@ class Template(NamedTuple):
     connection: int | None
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def template_for(names: tuple[bytes, ...]) -> Template:
     """For these names, lower-case. Raises RuntimeError for what no response is to have."""
     joined = b"".join(names)

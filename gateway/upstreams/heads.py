@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from cos.characters import VISIBLE
 from cos.headers import AnswerFields
+from cos.remembering import remembering
 from gateway.upstreams.framing import TOKEN, HeadError, Names, read_framing
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -196,7 +197,7 @@ def _usual_head(known: _ResponseNames) -> _UsualHead:
     return _UsualHead(re.compile(_STATUS_LINE_TEXT + lines + b"\r\n\r\n").match, known)
 
 
-_request_names = lru_cache(maxsize=64)(_RequestNames)
+_request_names = remembering(64)(_RequestNames)
 _response_names = lru_cache(maxsize=128)(_ResponseNames)
 _usual = [_usual_head(_ResponseNames(()))]
 """Those met last, the latest first: most responses are like the one before."""

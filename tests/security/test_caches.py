@@ -1,6 +1,7 @@
 """What is remembered from request to request: names, places and sources, and nothing that proves who somebody is.
 
-Source: threat model C16. Every `lru_cache` of the program is searched, with all that its keys and results hold.
+Source: threat model C16. Every `lru_cache` and every `Memory` of the program is searched, with all that their keys and
+results hold.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import functools
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from cos.address import parse_host
+from cos.remembering import Memory, remembering
 from cos.rewrite import UpstreamRequest
 from cos.signing import Scheme, presign, sign
 from cos.target import Parameter, render_query
@@ -31,7 +33,8 @@ def _remembered() -> Iterator[bytes]:
     kind = type(parse_host)
     assert kind.__name__ == "_lru_cache_wrapper"
     caches = [found for found in gc.get_objects() if isinstance(found, kind)]
-    waiting: list[object] = []
+    waiting: list[object] = [found for found in gc.get_objects() if isinstance(found, Memory)]
+    assert waiting
     for cache in caches:
         module = getattr(cache.__wrapped__, "__module__", None)
         if module is None or module.partition(".")[0] in _ROOMS:
@@ -119,13 +122,14 @@ async def test_no_cache_holds_a_secret(send: object, request: pytest.FixtureRequ
     assert [secret for secret in secrets if secret.encode() in remembered] == []
 
 
-def test_a_secret_in_a_cache_would_be_found() -> None:
-    @functools.lru_cache(maxsize=4)
+@pytest.mark.parametrize("remember", [functools.lru_cache(maxsize=4), remembering(4)], ids=["lru_cache", "remembering"])
+def test_a_secret_in_a_cache_would_be_found(remember: Callable[[object], Callable[[str], object]]) -> None:
     def keep(text: str) -> tuple[str, ...]:
         return (text, "result-CANARY")
 
-    keep.__wrapped__.__module__ = "cos.somewhere"
-    keep("argument-CANARY")
+    keep.__module__ = "cos.somewhere"
+    remembered_keep = remember(keep)
+    remembered_keep("argument-CANARY")
     remembered = b"\n".join(_remembered())
     assert b"argument-CANARY" in remembered
     assert b"result-CANARY" in remembered
