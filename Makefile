@@ -1,5 +1,10 @@
 # Thin names for `python3 dev.py`; ARGS is passed on: make test ARGS="tests/cos -x".
-PYTHON ?= python3
+#
+# The system's Python is preferred where it is new enough and one program: those are optimised builds, and a version
+# manager's may take a sixth more of the processor (docs/performance.md). Another one: make run PYTHON=python3.12.
+SYSTEM_PYTHON = /usr/bin/python3
+WANTED = import sys, venv; sys.exit(sys.version_info < (3, 11) or "libpython" in open("/proc/self/maps").read())
+PYTHON ?= $(shell $(SYSTEM_PYTHON) -c '$(WANTED)' 2>/dev/null && echo $(SYSTEM_PYTHON) || echo python3)
 
 .PHONY: run test test-slow check setup lock clean
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,28 @@ def test_a_lock_names_no_index_and_hashes_everything(name: str) -> None:
     pins = [line for line in text.splitlines() if line and line[0].isalpha()]
     assert pins
     assert all("==" in pin and pin.endswith("\\") for pin in pins)
+
+
+def _python_of(*arguments: str) -> str:
+    """The interpreter that `make run` begins with."""
+    command = ["make", "--dry-run", "--no-print-directory", "run", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS")}
+    shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    return shown.split()[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("exit 0", "the system's"), ("exit 1", "python3"), (None, "python3")],
+    ids=["one program, new enough", "older, or a shared library", "not there"],
+)
+def test_make_prefers_the_systems_python_where_it_is_good(tmp_path: Path, answer: str | None, expected: str) -> None:
+    system = tmp_path / "python3"
+    if answer is not None:
+        system.write_text(f"#!/bin/sh\n{answer}\n")
+        system.chmod(0o755)
+    assert _python_of(f"SYSTEM_PYTHON={system}") == (str(system) if expected == "the system's" else expected)
+
+
+def test_make_takes_the_python_it_is_told() -> None:
+    assert _python_of("PYTHON=python9.9") == "python9.9"
