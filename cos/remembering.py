@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 class Memory(dict[_Argument, _Result], Generic[_Argument, _Result]):
     """The results of a function by argument. `memory[argument]` asks the function for what it does not hold."""
 
-    __slots__ = ("_keep", "_max_size", "function")
+    __slots__ = ("_function", "_keep", "_max_size")
 
     def __init__(
         self,
@@ -30,12 +30,12 @@ class Memory(dict[_Argument, _Result], Generic[_Argument, _Result]):
     ) -> None:
         """`keep`: whether the result of an argument is to be remembered; None for every argument."""
         super().__init__()
-        self.function = function
+        self._function = function
         self._max_size = max_size
         self._keep = keep
 
     def __missing__(self, argument: _Argument) -> _Result:
-        result = self.function(argument)
+        result = self._function(argument)
         if self._keep is None or self._keep(argument):
             if len(self) >= self._max_size:
                 self.clear()
