@@ -70,7 +70,7 @@ def parse_object_key(raw: bytes) -> ObjectKey:
     return ObjectKey(text)
 
 
-@remembering(MAX_PART_NUMBER)
+@remembering(MAX_PART_NUMBER)  # every one there is
 def parse_part_number(text: str) -> PartNumber:
     """ASCII digits without leading zeros, 1 to 10,000. Raises COSError(InvalidArgument)."""
     if _PART_NUMBER.fullmatch(text):

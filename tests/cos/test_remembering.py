@@ -24,15 +24,15 @@ def test_a_function_is_asked_once_for_an_argument() -> None:
 def test_it_remembers_no_more_than_it_may() -> None:
     asked = list[int]()
 
-    @remembering(3)
-    def keep(number: int) -> int:
+    def note(number: int) -> int:
         asked.append(number)
         return number
 
+    memory = Memory(note, 3)
     for number in range(100):
-        assert keep(number) == number
-        assert keep(number) == number
-        assert len(keep.__self__) <= 3  # type: ignore[attr-defined]  # a method of what remembers
+        assert memory[number] == number
+        assert memory[number] == number
+        assert len(memory) <= 3
     assert asked == list(range(100))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import BuiltinMethodType
 
 import pytest
 
 from cos.errors import COSError
 from cos.headers import Headers
+from cos.remembering import Memory
 from cos.request import Dialect, Request
 from cos.signing import Carrier, Claim, QSignTerms, Scheme, SigV4Terms, Window, read_claim
 from cos.signing.q_sign_claim import _read_before_signature
@@ -96,7 +98,9 @@ def test_signatures_that_differ_in_their_last_field_only_are_told_apart() -> Non
     ids=["eight fields", "in place of another"],
 )
 def test_a_text_with_a_second_signature_is_not_remembered(text: str) -> None:
-    remembered = _read_before_signature.__self__  # type: ignore[attr-defined]  # a method of what remembers
+    assert isinstance(_read_before_signature, BuiltinMethodType)
+    remembered = _read_before_signature.__self__
+    assert isinstance(remembered, Memory)
     before = list(remembered)
     assert refusal(request(authorization=text)) == "InvalidArgument"
     assert list(remembered) == before

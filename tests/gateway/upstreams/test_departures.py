@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from gateway.upstreams.departures import Departures
@@ -12,7 +13,7 @@ from tests.support.waiting import turns
 async def test_calls_are_made_in_the_next_turn_in_their_order() -> None:
     departures, made = Departures(), list[int]()
     for number in range(3):
-        departures.add(lambda number=number: made.append(number))  # type: ignore[misc]  # bound early
+        departures.add(partial(made.append, number))
     assert made == []
     await turns(2)
     assert made == [0, 1, 2]

@@ -178,9 +178,8 @@ async def test_bytes_the_loop_has_not_seen_yet_never_answer_the_next_request(mom
             request = build_request("POST", headers=((b"content-length", b"4"),))
             asking = asyncio.create_task(fetch(upstream, request, pieces(b"bo", b"dy") if streamed else b"body"))
             if moment == "before it leaves":
-                await asyncio.sleep(
-                    0
-                )  # it was given to its connection, and the loop looks at the socket before it leaves
+                # It is given to its connection now; the loop looks at the socket once more before it leaves.
+                await asyncio.sleep(0)
                 peer.speak_up()
             assert await asking == (200, b"clean")
             await serving
