@@ -38,6 +38,7 @@ from gateway.form_upload import admit_form
 from gateway.forward import Forwarder
 from gateway.limits import InFlight
 from gateway.ports import AuditUnavailable, Outcome, PortError, RequestAuditLog
+from gateway.process.busy_polling import BusyPoller
 from gateway.relay import RESULT_ROOTS, Relay
 from gateway.repeated import RepeatedCompletions
 from gateway.telemetry import Telemetry
@@ -77,12 +78,15 @@ class Pipeline:
         self._telemetry = telemetry
         self._response_timeouts = dict.fromkeys(RESULT_ROOTS, copy_timeout_seconds)
         """By operation, of those that COS takes its time for; the others have the transport's own."""
+        # For who has one request at a time; with more the loop seldom has nothing to do.
+        self._next_request, self._next_response = BusyPoller(), BusyPoller()
         self._log = structlog.get_logger("gateway.pipeline")
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one exchange: with COS's answer, or with one clear error. Never raises but on cancellation."""
         context = Context(exchange.request_id, exchange.client_address, exchange.certificate)
         result = "failed"
+        self._next_request.arrived()
         try:
             await self._walk(exchange, context)
             result = "completed" if context.error_code is None else "failed"
@@ -101,6 +105,8 @@ class Pipeline:
             result = await self._refuse(exchange, context, COSError("InternalError"))
         finally:
             self._conclude(exchange, context, result)
+            if not self._in_flight.count:
+                self._next_request.expect()
 
     async def _walk(self, exchange: Exchange, context: Context) -> None:
         now, client, certificate = time.time(), exchange.client_address, exchange.certificate
@@ -180,6 +186,8 @@ class Pipeline:
             if operation.body is _DOCUMENT and request.dialect is _S3 and isinstance(body, bytes):
                 # COS wants a Content-MD5 that S3 clients of today no longer send; its own clients do.
                 upstream_request = with_content_md5(upstream_request, body)
+            if self._in_flight.count == 1:
+                self._next_response.expect()
             response = await self._forwarder.send(
                 upstream_request,
                 body,
@@ -189,6 +197,8 @@ class Pipeline:
                 replayable=operation.replayable,
                 response_timeout_seconds=self._response_timeouts.get(operation.name),
             )
+
+            self._next_response.arrived()
 
             # 14  The answer goes back; an error inside a 200 becomes a real one.
             try:

@@ -371,3 +371,30 @@ async def test_an_unexpected_failure_refuses_and_sends_nothing() -> None:
     assert b"nobody thought of" not in answer.body
     assert bench.credentials.opened == 0
     assert bench.upstream.requests == []
+
+
+async def test_the_loop_stays_awake_for_who_has_one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Poller:
+        def __init__(self) -> None:
+            self._name = "response" if said else "request"
+            said.append(f"made {self._name}")
+
+        def expect(self) -> None:
+            said.append(f"expect {self._name}")
+
+        def arrived(self) -> None:
+            said.append(f"arrived {self._name}")
+
+    monkeypatch.setattr("gateway.pipeline.BusyPoller", Poller)
+    bench = Bench()
+    bench.upstream.before_answer = lambda: said.append("sent")
+    said.clear()
+    await bench.copy_part()
+    assert said == ["arrived request", "expect response", "sent", "arrived response", "expect request"]
+
+    said.clear()
+    bench.in_flight.admit("team:another")
+    await bench.copy_part()
+    assert said == ["arrived request", "sent", "arrived response"]
