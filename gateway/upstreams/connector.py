@@ -18,7 +18,7 @@ from gateway.ports import UpstreamUnreachable
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.departures import Departures
 from gateway.upstreams.pool import Origin
-from gateway.upstreams.tls import TlsLayer
+from gateway.upstreams.tls import Buffers, TlsLayer
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -30,6 +30,7 @@ class Connector:
         self._tls = tls
         self._guarded = guarded
         self._departures = Departures()
+        self._tls_buffers = Buffers.new()
 
     async def connect(
         self, origin: Origin, on_lost: Callable[[Connection], None], connect_seconds: float
@@ -58,7 +59,7 @@ class Connector:
                 if origin.server_name is None:
                     await loop.create_connection(_give(connection), address, origin.port)
                 else:
-                    layer = TlsLayer(connection, self._tls, origin.server_name)
+                    layer = TlsLayer(connection, self._tls, origin.server_name, self._tls_buffers)
                     await loop.create_connection(_give(layer), address, origin.port)
                     await layer.open()
             except OSError as exc:

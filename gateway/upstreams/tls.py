@@ -14,9 +14,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gateway.upstreams.gone import GONE
+
+
+class Buffers(NamedTuple):
+    """What OpenSSL reads from and writes to, for all connections of an event loop.
+
+    Empty whenever no layer is at work: of what is incomplete OpenSSL keeps the beginning itself. With buffers of its
+    own each connection would find them cold.
+    """
+
+    incoming: ssl.MemoryBIO
+    outgoing: ssl.MemoryBIO
+
+    @classmethod
+    def new(cls) -> Buffers:
+        return cls(ssl.MemoryBIO(), ssl.MemoryBIO())
 
 
 class TlsLayer(asyncio.Transport, asyncio.Protocol):
@@ -26,12 +41,11 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         "_error", "_farewell", "_handshake_over", "_incoming", "_inner", "_outgoing", "_socket", "_tls", "_verified",
     )  # fmt: skip
 
-    def __init__(self, inner: asyncio.Protocol, context: ssl.SSLContext, server_name: str) -> None:
+    def __init__(self, inner: asyncio.Protocol, context: ssl.SSLContext, server_name: str, buffers: Buffers) -> None:
         super().__init__()
         self._inner = inner
         self._socket: asyncio.Transport = GONE
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        self._incoming, self._outgoing = buffers
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._verified = False
         self._handshake_over = asyncio.get_running_loop().create_future()
@@ -73,10 +87,13 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             elif incoming.pending or len(plain) == asked:
                 # Another record; or the rest of this one, whose beginning had come before.
                 plain = self._read_on(plain)
-        if plain:
-            self._inner.data_received(plain)
+        # Before anybody else may come to work with the buffers.
         if self._outgoing.pending:
             self._send()
+        if self._error is not None or self._farewell:
+            incoming.read()  # nothing follows the end
+        if plain:
+            self._inner.data_received(plain)
         if self._error is not None:
             self.abort()
         elif self._farewell:
@@ -111,6 +128,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
                 sent += self._tls.write(data[sent:])
         except ssl.SSLError as exc:
             self._error = self._error or exc
+            self._outgoing.read()
             self.abort()
             return
         self._socket.write(self._outgoing.read())
@@ -154,6 +172,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             self._send()
         except ssl.SSLError as exc:
             self._error = exc
+            self._incoming.read()
             self._send()  # the alert that says why
             self._socket.close()
             self._end_handshake()
@@ -192,5 +211,6 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
                 self._error = exc
 
     def _send(self) -> None:
-        if self._outgoing.pending and not self._socket.is_closing():
-            self._socket.write(self._outgoing.read())
+        said = self._outgoing.read()
+        if said and not self._socket.is_closing():
+            self._socket.write(said)

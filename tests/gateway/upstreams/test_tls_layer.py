@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
 
-from gateway.upstreams.tls import TlsLayer
+from gateway.upstreams.tls import Buffers, TlsLayer
 
 NAME = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com"
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -97,14 +97,22 @@ class Server:
 class Ends:
     """A layer and the server it speaks to."""
 
-    def __init__(self, authority: trustme.CA, version: ssl.TLSVersion, *, certificate: str = NAME) -> None:
+    def __init__(
+        self,
+        authority: trustme.CA,
+        version: ssl.TLSVersion,
+        *,
+        certificate: str = NAME,
+        buffers: Buffers | None = None,
+    ) -> None:
         server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_side.maximum_version = version
         authority.issue_cert(certificate).configure_cert(server_side)
         client_side = ssl.create_default_context()
         authority.configure_trust(client_side)
         self.server, self.wire, self.listener = Server(server_side), Wire(), Listener()
-        self.layer = TlsLayer(self.listener, client_side, NAME)
+        self.buffers = Buffers.new() if buffers is None else buffers
+        self.layer = TlsLayer(self.listener, client_side, NAME, self.buffers)
         self.layer.connection_made(self.wire)
 
     def shake_hands(self, step: int = 65536) -> None:
@@ -120,6 +128,11 @@ class Ends:
     def deliver(self, data: bytes, step: int = 65536) -> None:
         for start in range(0, len(data), step):
             self.layer.data_received(data[start : start + step])
+            assert self.leaves_nothing()
+
+    def leaves_nothing(self) -> bool:
+        """Whether another connection may use the buffers."""
+        return not self.buffers.incoming.pending and not self.buffers.outgoing.pending
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +145,18 @@ Open = Callable[..., Ends]
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: version.name)
-def ends(request: pytest.FixtureRequest, authority: trustme.CA) -> Open:
-    def open_both(step: int = 65536) -> Ends:
-        both = Ends(authority, request.param)
+def ends(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[Open]:
+    opened: list[Ends] = []
+
+    def open_both(step: int = 65536, buffers: Buffers | None = None) -> Ends:
+        both = Ends(authority, request.param, buffers=buffers)
+        opened.append(both)
         both.shake_hands(step)
         both.deliver(both.server.outgoing.read(), step)  # session tickets
         return both
 
-    return open_both
+    yield open_both
+    assert all(both.leaves_nothing() for both in opened)
 
 
 @pytest.mark.parametrize("step", [1, 5, 1000, 65536])
@@ -285,3 +302,100 @@ async def test_answer_that_comes_with_the_end_of_the_handshake_is_given_after_th
     both.deliver(server.outgoing.read())
     assert both.listener.transport is both.layer
     assert both.listener.pieces == [b"early"]
+
+
+async def test_connections_share_their_buffers_and_nothing_else(ends: Open) -> None:
+    chosen, buffers = random.Random(7), Buffers.new()
+    several = [ends(buffers=buffers) for _ in range(5)]
+    coming = [bytearray() for _ in several]
+    said, heard = [bytearray() for _ in several], [bytearray() for _ in several]
+    asked = [bytearray() for _ in several]
+    for _ in range(400):
+        number = chosen.randrange(len(several))
+        both, words = several[number], chosen.randbytes(chosen.randrange(1, 3000))
+        match chosen.randrange(3):
+            case 0:
+                coming[number] += both.server.says(words)
+                said[number] += words
+            case 1:
+                # Records in pieces, several of them, and what has come of the next one.
+                count = chosen.randrange(1, 6000)
+                both.deliver(bytes(coming[number][:count]))
+                del coming[number][:count]
+            case _:
+                both.layer.write(words)
+                asked[number] += words
+                heard[number] += both.server.hears(both.wire.take())
+        assert both.leaves_nothing()
+    for number, both in enumerate(several):
+        both.deliver(bytes(coming[number]))
+        assert b"".join(both.listener.pieces) == said[number]
+        assert heard[number] == asked[number]
+
+
+def forge(record: bytes) -> bytes:
+    return record[:-1] + bytes([record[-1] ^ 1])
+
+
+@pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("how", ["forged", "goodbye and more", "written after goodbye"])
+async def test_whatever_ends_a_connection_leaves_nothing_for_the_next(ends: Open, how: str, closing: bool) -> None:
+    buffers = Buffers.new()
+    first, second = ends(buffers=buffers), ends(buffers=buffers)
+    answer = second.server.says(b"answer")
+    first.wire.closing = closing
+    match how:
+        case "forged":
+            first.layer.data_received(forge(first.server.says(b"forged")) + first.server.says(b"more"))
+        case "goodbye and more":
+            first.layer.data_received(first.server.says_goodbye() + answer)
+        case _:
+            first.wire.closing = False
+            first.layer.close()
+            first.wire.closing = closing
+            first.layer.write(b"too late")
+    assert first.wire.closing
+    assert first.leaves_nothing()
+    second.layer.data_received(answer)
+    assert second.listener.pieces == [b"answer"]
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_handshake_that_fails_leaves_nothing_for_the_next(authority: trustme.CA, closing: bool) -> None:
+    both = Ends(authority, VERSIONS[1])
+    both.wire.closing = closing
+    both.deliver(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 3)
+    assert both.wire.closing
+    assert both.leaves_nothing()
+
+
+async def test_writing_that_fails_halfway_leaves_nothing_for_the_next(ends: Open) -> None:
+    class Broken:
+        def write(self, data: bytes) -> int:
+            both.buffers.outgoing.write(data[:1])
+            if len(data) == 1:
+                raise ssl.SSLError("broken")
+            return len(data) - 1
+
+    both = ends()
+    both.layer._tls = Broken()  # type: ignore[assignment]
+    both.layer.write(b"request")
+    assert both.wire.aborted
+    assert not both.wire.written
+
+
+async def test_what_is_said_while_bytes_are_given_is_sent_by_who_said_it(ends: Open) -> None:
+    buffers = Buffers.new()
+    first, second = ends(buffers=buffers), ends(buffers=buffers)
+
+    def answering(_: bytes) -> None:
+        assert first.leaves_nothing()
+        second.layer.write(b"request")
+
+    first.listener.data_received = answering  # type: ignore[method-assign]
+    # What comes after the answer is answered with an alert, and followed by more.
+    first.layer.data_received(
+        first.server.says(b"answer") + forge(first.server.says(b"forged")) + first.server.says(b"more")
+    )
+    assert second.server.hears(second.wire.take()) == b"request"
+    assert first.wire.aborted
