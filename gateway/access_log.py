@@ -17,8 +17,8 @@ import msgspec
 import structlog
 
 FLUSH_SECONDS = 0.05
-MAX_WAITING_LINES = 1000
-"""Lines after which a write does not wait for its time."""
+MAX_WAITING_LINES = 32
+"""Lines after which a write does not wait for its time. With more, what they are made of went cold until then."""
 
 
 class Answered(msgspec.Struct, gc=False):

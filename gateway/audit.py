@@ -61,6 +61,7 @@ class JsonLinesAuditLog:
         self._sync = sync
         self._encode = Encoder().encode
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
+        # Two pieces for each line, joined when they are written and not before: copying costs more than encoding.
         self._outcomes: list[bytes] = []
         self._intents: list[bytes] = []
         self._waiting: list[asyncio.Future[None]] = []
@@ -83,9 +84,9 @@ class JsonLinesAuditLog:
 
     def record(self, event: Mapping[str, Any], described: bytes | None = None) -> asyncio.Future[None]:
         """Append one event, to be awaited until it is durable. Raises AuditUnavailable, and so does awaiting it."""
-        if len(self._intents) + len(self._outcomes) >= MAX_WAITING_EVENTS:
+        if len(self._intents) + len(self._outcomes) >= 2 * MAX_WAITING_EVENTS:
             raise AuditUnavailable("too many audit events are waiting to be written")
-        self._intents.append(self._line(event, described))
+        self._intents += self._line(event, described)
         if not self._flush_is_due:
             self._flush_soon()
         written = self._loop.create_future()
@@ -98,7 +99,7 @@ class JsonLinesAuditLog:
 
     def conclude(self, outcome: Outcome, described: bytes) -> None:
         """Append an outcome, as `note` does."""
-        self._append(self._encode(outcome)[:-1] + described)
+        self._append((self._encode(outcome)[:-1], described))
 
     async def aclose(self) -> None:
         """Write what is waiting, then close the file."""
@@ -109,14 +110,14 @@ class JsonLinesAuditLog:
         self._executor.shutdown(wait=True)
         os.close(self._file)
 
-    def _line(self, event: Mapping[str, Any], described: bytes | None) -> bytes:
-        return self._encode({"time": datetime.now(UTC), **event})[:-1] + (described or b"}\n")
+    def _line(self, event: Mapping[str, Any], described: bytes | None) -> tuple[bytes, bytes]:
+        return self._encode({"time": datetime.now(UTC), **event})[:-1], described or b"}\n"
 
-    def _append(self, line: bytes) -> None:
-        if len(self._outcomes) >= MAX_WAITING_OUTCOMES:
+    def _append(self, line: tuple[bytes, bytes]) -> None:
+        if len(self._outcomes) >= 2 * MAX_WAITING_OUTCOMES:
             self.failures += 1
             return
-        self._outcomes.append(line)
+        self._outcomes += line
         if not self._flush_is_due:
             self._flush_soon()
 
