@@ -79,8 +79,10 @@ class Forwarder:
                 region=bucket.region if bucket is not None else SERVICE_SCOPE_REGION,
                 sign_keys=self._sign_keys,
             )
+            sending = self._upstream.send(signed, body, response_timeout_seconds=response_timeout_seconds)
+            del signed  # what was sent need not be kept while the answer is on its way
             try:
-                return await self._upstream.send(signed, body, response_timeout_seconds=response_timeout_seconds)
+                return await sending
             except (UpstreamUnreachable, UpstreamBroken) as error:
                 harmless = isinstance(body, bytes) and (replayable or not error.sent)
                 if not harmless or attempt >= MAX_ATTEMPTS or self._retry_budget < 1:

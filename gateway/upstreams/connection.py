@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             if body or length != 0:
                 head += _frame_whole(body, length)
             self._request = head
-            self._departures.add(self._send_whole)
+            self._departures.add(self._loop, self._send_whole)
             self._deadline.set(timeouts.response_seconds, "a response head")
             while (received := response.head) is None:
                 if self._error is not None:

@@ -31,12 +31,12 @@ class Departures:
     def __init__(self) -> None:
         self._due: deque[Callable[[], None]] = deque()
 
-    def add(self, depart: Callable[[], None]) -> None:
+    def add(self, loop: asyncio.AbstractEventLoop, depart: Callable[[], None]) -> None:
         if not self._due:
-            asyncio.get_running_loop().call_soon(self._depart)
+            loop.call_soon(self._depart, loop)
         self._due.append(depart)
 
-    def _depart(self) -> None:
+    def _depart(self, loop: asyncio.AbstractEventLoop) -> None:
         due = self._due
         try:
             while due:
@@ -44,4 +44,4 @@ class Departures:
         finally:
             if due:
                 # One of them failed, which is no reason for the others to stay.
-                asyncio.get_running_loop().call_soon(self._depart)
+                loop.call_soon(self._depart, loop)

@@ -94,6 +94,7 @@ class NativeTransport(httpx.AsyncBaseTransport):
             head, length = render_head(method, target, names, values)
         except HeadError as exc:
             raise UpstreamError(str(exc), sent=False) from exc
+        del names, values  # the head is all that is needed until the answer is here
         pool = self._pool
         repeated = False
         while True:

@@ -11,30 +11,31 @@ from tests.support.waiting import turns
 
 
 async def test_calls_are_made_in_the_next_turn_in_their_order() -> None:
-    departures, made = Departures(), list[int]()
+    loop, departures, made = asyncio.get_running_loop(), Departures(), list[int]()
     for number in range(3):
-        departures.add(partial(made.append, number))
+        departures.add(loop, partial(made.append, number))
     assert made == []
     await turns(2)
     assert made == [0, 1, 2]
-    departures.add(lambda: made.append(3))
+    departures.add(loop, lambda: made.append(3))
     await turns(2)
     assert made == [0, 1, 2, 3]
 
 
 async def test_a_call_that_fails_keeps_no_other_from_being_made() -> None:
-    departures, made, told = Departures(), list[str](), list[dict[str, Any]]()
+    loop, departures = asyncio.get_running_loop(), Departures()
+    made, told = list[str](), list[dict[str, Any]]()
 
     def fail() -> None:
         raise RuntimeError("not this one")
 
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    departures.add(lambda: made.append("before"))
-    departures.add(fail)
-    departures.add(lambda: made.append("after"))
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    departures.add(loop, lambda: made.append("before"))
+    departures.add(loop, fail)
+    departures.add(loop, lambda: made.append("after"))
     await turns(3)
     assert made == ["before", "after"]
     assert [str(context["exception"]) for context in told] == ["not this one"]
-    departures.add(lambda: made.append("later"))
+    departures.add(loop, lambda: made.append("later"))
     await turns(2)
     assert made == ["before", "after", "later"]
