@@ -393,7 +393,6 @@ async def test_the_loop_stays_awake_for_who_has_one_request_at_a_time(monkeypatc
     said.clear()
     await bench.copy_part()
     assert said == ["arrived request", "expect response", "sent", "arrived response", "expect request"]
-
     said.clear()
     bench.in_flight.admit("team:another")
     await bench.copy_part()
